@@ -1,0 +1,85 @@
+"""neurokit: one call trains any ``nn.Module``, and everything from there to a decision someone can stand behind.
+
+    import neurokit as nk
+
+    trainer = nk.Trainer(model, loss="cross_entropy", metrics=["accuracy"])
+    history = trainer.fit(x_train, y_train, epochs=20, validation_split=0.2)
+
+Importing it loads nothing else: each public name comes from its room when it is first touched, and the packages that
+are slow to import (scikit-learn, matplotlib, pandas, shap, torchvision) inside the functions that use them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from neurokit.callbacks import EMA as EMA
+    from neurokit.callbacks import SWA as SWA
+    from neurokit.callbacks import Callback as Callback
+    from neurokit.callbacks import CSVLogger as CSVLogger
+    from neurokit.callbacks import EarlyStopping as EarlyStopping
+    from neurokit.callbacks import LambdaCallback as LambdaCallback
+    from neurokit.callbacks import LRSchedule as LRSchedule
+    from neurokit.callbacks import ModelCheckpoint as ModelCheckpoint
+    from neurokit.callbacks import ProgressBar as ProgressBar
+    from neurokit.callbacks import ReduceLROnPlateau as ReduceLROnPlateau
+    from neurokit.callbacks import TensorBoard as TensorBoard
+    from neurokit.data import Batch as Batch
+    from neurokit.devices import describe_device as describe_device
+    from neurokit.devices import select_device as select_device
+    from neurokit.history import History as History
+    from neurokit.loop import NonFiniteLoss as NonFiniteLoss
+    from neurokit.metrics import Metric as Metric
+    from neurokit.record import RunRecord as RunRecord
+    from neurokit.seeding import seed_everything as seed_everything
+    from neurokit.seeding import seeded as seeded
+    from neurokit.trainer import StepOutput as StepOutput
+    from neurokit.trainer import Trainer as Trainer
+
+    from . import plots as plots
+
+__version__ = "0.1.0"
+
+_ROOMS = {
+    "trainer": ["Trainer", "StepOutput"],
+    "loop": ["NonFiniteLoss"],
+    "data": ["Batch"],
+    "history": ["History"],
+    "record": ["RunRecord"],
+    "metrics": ["Metric"],
+    "callbacks": [
+        "Callback",
+        "EarlyStopping",
+        "ModelCheckpoint",
+        "ReduceLROnPlateau",
+        "LRSchedule",
+        "CSVLogger",
+        "TensorBoard",
+        "ProgressBar",
+        "EMA",
+        "SWA",
+        "LambdaCallback",
+    ],
+    "seeding": ["seed_everything", "seeded"],
+    "devices": ["select_device", "describe_device"],
+    "plots": ["plots"],
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+
+__all__ = sorted(_ROOM_OF)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOM_OF:
+        raise AttributeError(f"module 'neurokit' has no attribute {name!r}")
+    from importlib import import_module
+
+    room = import_module(f"neurokit.{_ROOM_OF[name]}")
+    value = room if name == _ROOM_OF[name] else getattr(room, name)
+    globals()[name] = value  # found at once the next time
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,111 @@
+"""Hooks: which callback hears of which event, found out once a run, so that what nobody overrides costs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from neurokit.callbacks.callback import Callback
+
+Hook = Callable[..., None]
+
+EVENTS = tuple(name for name in vars(Callback) if name.startswith("on_"))
+
+
+class Hooks:
+    """The callbacks of one run, in the order in which they see its events.
+
+    Args:
+        callbacks: The user's and our own; sorted by ``order``, equal ones as given.
+        trainer: Handed to each of them.
+
+    Raises:
+        TypeError: If something is not a callback instance.
+        ValueError: If the same instance is given twice.
+    """
+
+    def __init__(self, callbacks: Iterable[Any], trainer: Any) -> None:
+        given = list(callbacks)
+        for position, callback in enumerate(given):
+            _check(callback, given[:position])
+        self.callbacks: list[Callback] = sorted(given, key=lambda callback: callback.order)
+        for callback in self.callbacks:
+            callback.trainer = trainer
+        self._hooks = {event: [getattr(c, event) for c in self.callbacks if _overrides(c, event)] for event in EVENTS}
+
+    def hears(self, event: str) -> bool:
+        """Tell whether anyone overrides an event's hook."""
+        return bool(self._hooks[event])
+
+    def fire(self, event: str, *arguments: Any) -> None:
+        """Call an event's hooks. An exception goes on as it is, with a note that names callback and hook."""
+        for hook in self._hooks[event]:
+            try:
+                hook(*arguments)
+            except Exception as error:
+                error.add_note(f"Raised by {self._name(event, hook)}.")
+                raise
+
+    def close(self, event: str, logs: Any, failure: BaseException | None) -> None:
+        """Call an event's hooks to the last one, whatever they raise; then raise the first failure, if there is any.
+
+        Args:
+            event: The event that ends a run.
+            logs: What the hooks get.
+            failure: What went wrong before; what the hooks raise becomes a note on it.
+        """
+        for hook in self._hooks[event]:
+            try:
+                hook(logs)
+            except BaseException as error:
+                error.add_note(f"Raised by {self._name(event, hook)}.")
+                if failure is None:
+                    failure = error
+                else:
+                    name = self._name(event, hook)
+                    failure.add_note(f"While closing, {name} raised {type(error).__name__}: {error}")
+        if failure is not None:
+            raise failure
+
+    def _name(self, event: str, hook: Hook) -> str:
+        owner = next(callback for callback in self.callbacks if getattr(callback, event) == hook)
+        return f"{type(owner).__name__}.{event}"
+
+    def state_dict(self) -> list[dict[str, Any]]:
+        """Return the state of every callback that remembers anything, with its class."""
+        return [{"class": type(callback).__name__, "state": callback.state_dict()} for callback in self._remembering()]
+
+    def load_state_dict(self, states: Sequence[dict[str, Any]]) -> list[str]:
+        """Give each state to the callback of its class, in order; return the classes that have no taker."""
+        takers = self._remembering()
+        without: list[str] = []
+        for state in states:
+            taker = next((callback for callback in takers if type(callback).__name__ == state["class"]), None)
+            if taker is None:
+                without.append(state["class"])
+                continue
+            takers.remove(taker)
+            taker.load_state_dict(state["state"])
+        return without
+
+    def _remembering(self) -> list[Callback]:
+        return [callback for callback in self.callbacks if type(callback).state_dict is not Callback.state_dict]
+
+
+def _check(callback: Any, before: Sequence[Any]) -> None:
+    if isinstance(callback, Callback):
+        if any(callback is other for other in before):
+            raise ValueError(f"The same {type(callback).__name__} was given twice. Make one for each place.")
+        return
+    if isinstance(callback, type) and issubclass(callback, Callback):
+        raise TypeError(f"callbacks holds the class {callback.__name__}, not a callback. Pass {callback.__name__}().")
+    if callable(callback):
+        name = getattr(callback, "__name__", type(callback).__name__)
+        raise TypeError(
+            f"callbacks holds the function {name}. Say when to call it: LambdaCallback(on_epoch_end={name})."
+        )
+    raise TypeError(f"callbacks holds a {type(callback).__name__}. Pass instances of subclasses of Callback.")
+
+
+def _overrides(callback: Callback, event: str) -> bool:
+    return getattr(type(callback), event) is not getattr(Callback, event) or event in vars(callback)

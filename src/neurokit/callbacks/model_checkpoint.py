@@ -1,0 +1,218 @@
+"""ModelCheckpoint: the whole run on disk, at each epoch's end and in between, to resume from or to load the best of."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from neurokit import checkpoint
+from neurokit.callbacks.callback import BatchLogs, Callback, Logs
+from neurokit.callbacks.monitor import Monitor
+from neurokit.callbacks.termination import Termination
+
+
+class ModelCheckpoint(Callback):
+    """Writes checkpoints of the run to ``folder/step-00000120``, keeping the best, the last and the newest few.
+
+    Each one is complete: ``trainer.load(path)`` takes its weights, ``fit(..., resume=folder)`` goes on from the newest,
+    bit for bit on the CPU. It is written after every other callback has seen the event, whole or not at all. The run's
+    record is kept beside them as ``run.json``.
+
+    Weights that are not finite are not written, with a warning. A NaN never becomes the best; the best is not deleted,
+    and is remembered when the run is resumed. A fresh run refuses a folder that holds the checkpoints of another one.
+    SIGTERM, as job schedulers send it, ends the run with a checkpoint and is then delivered under its old handler.
+
+    Args:
+        folder: The run's folder; made if it is missing.
+        monitor: What tells the best; ``None`` is ``val_loss`` when there is validation, else no best is kept.
+        mode: ``"min"``, ``"max"``, or ``"auto"`` to take the metric's own direction.
+        save_best_only: At an epoch's end, write only what is the best so far.
+        save_every: Write after every so many batches too, to resume in the middle of an epoch.
+        keep: How many of the newest to keep beside the best.
+        initial_value_threshold: Only what is better than this can be the best.
+
+    Attributes:
+        best: The best value so far.
+
+    Raises:
+        ValueError: If an argument is out of range; at the begin of training, if the name will not be logged.
+        FileExistsError: Before the first step, if the folder holds another run.
+        OSError: At the begin of training, if the folder cannot be written; names it and the reason.
+
+    Example:
+        >>> ModelCheckpoint("runs/mnist", monitor="val_accuracy", keep=1).best_path is None
+        True
+    """
+
+    order = 2  # last, so a checkpoint holds what every other callback has seen
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        monitor: str | None = None,
+        mode: str = "auto",
+        save_best_only: bool = False,
+        save_every: int | None = None,
+        keep: int = 3,
+        initial_value_threshold: float | None = None,
+    ) -> None:
+        for name, value in (("keep", keep), ("save_every", save_every)):
+            if value is not None and value < 1:
+                raise ValueError(f"ModelCheckpoint got {name}={value}. Pass 1 or more.")
+        self.folder = Path(folder).expanduser()
+        self.monitor = monitor
+        self.mode = mode
+        self.save_best_only = save_best_only
+        self.save_every = save_every
+        self.keep = keep
+        self.initial_value_threshold = initial_value_threshold
+        self.best: float | None = initial_value_threshold
+        self._watch = None if monitor is None else Monitor(monitor, mode, owner="ModelCheckpoint")
+        self._best_step: int | None = None
+        self._last_step: int | None = None
+        self._termination = Termination()
+        self._is_ours = False  # whether the checkpoints in the folder are this run's
+
+    @property
+    def best_path(self) -> Path | None:
+        """The checkpoint of the best epoch; ``None`` while there is none."""
+        return self._existing(self._best_step)
+
+    @property
+    def last_path(self) -> Path | None:
+        """The checkpoint that was written last; ``None`` while there is none."""
+        return self._existing(self._last_step)
+
+    def _existing(self, step: int | None) -> Path | None:
+        path = None if step is None else self.folder / checkpoint.step_name(step)
+        return path if path is not None and path.is_dir() else None
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        if self.monitor is None:
+            known = "val_loss" in self.trainer.monitors
+            self._watch = Monitor("val_loss", self.mode, owner="ModelCheckpoint") if known else None
+        if self._watch is not None:
+            self._watch.resolve(self.trainer)
+        elif self.save_best_only:
+            raise ValueError(
+                "ModelCheckpoint has save_best_only=True, and without validation there is no best. Pass "
+                "validation_data or validation_split to fit, or name a monitor."
+            )
+        self.best, self._best_step, self._last_step = self.initial_value_threshold, None, None
+        self._make_folder()
+        self._termination.listen()
+
+    def _make_folder(self) -> None:
+        """Make the run's folder, and find out that it can be written before anything is trained."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.folder):
+                pass
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"ModelCheckpoint cannot write to this folder: {error.strerror or error}. Nothing was trained. Choose "
+                "another folder, or make this one writable",
+                str(self.folder),
+            ) from error
+        checkpoint.remove_leftovers(self.folder)
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        if self._is_ours:
+            return
+        if found := checkpoint.newest(self.folder):
+            raise FileExistsError(
+                f"{self.folder} holds the checkpoints of another run, the newest {found.name}. Nothing was trained. "
+                f"Pass resume={str(self.folder)!r} to fit to go on with that run, or choose another folder."
+            )
+        self._is_ours = True
+        self._write_record()
+
+    def _write_record(self) -> None:
+        self.trainer.record.save(self.folder / "run.json")
+
+    def on_train_batch_end(self, batch: int, logs: BatchLogs | None = None) -> None:
+        state = self.trainer.state
+        if self._termination.requested:
+            self._save()
+            raise KeyboardInterrupt  # ends fit in order; on_train_end delivers the signal
+        if self.save_every is None or state.step % self.save_every:
+            return
+        if state.batch != state.steps_per_epoch or self.save_best_only:  # else the epoch's end writes this step
+            self._save()
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        value = None if self._watch is None else self._watch.read(logs or {})
+        is_best = self._is_best(value)
+        if is_best or not self.save_best_only or self._termination.requested:
+            self._save(value if is_best else None)
+        if self._termination.requested:
+            raise KeyboardInterrupt
+
+    def _is_best(self, value: float | None) -> bool:
+        if self._watch is None or value is None:
+            return False
+        return self._watch.improved(value, self._watch.worst if self.best is None else self.best)
+
+    def _save(self, best: float | None = None) -> None:
+        """Write the present step's checkpoint, as the best with this value if there is one; delete what is not kept."""
+        name = _first_not_finite(self.model)
+        if name is not None:
+            warnings.warn(
+                f"No checkpoint was written at step {self.trainer.state.step}: the parameter {name} is not finite. "
+                "Look for NaN in the data, lower learning_rate, or set max_grad_norm.",
+                stacklevel=2,
+            )
+            return
+        self._last_step = self.trainer.state.step
+        if best is not None:
+            self.best, self._best_step = best, self._last_step
+        path = self.folder / checkpoint.step_name(self._last_step)
+        checkpoint.write(path, self.trainer.state_dict(), replace=True)  # an epoch's end replaces its last batch
+        self._is_ours = True
+        self._write_record()
+        self._prune()
+
+    def _prune(self) -> None:
+        found = [path.name for path in self.folder.iterdir() if re.fullmatch("step-[0-9]{8,}", path.name)]
+        steps = sorted(int(name.removeprefix("step-")) for name in found)
+        for step in steps[: -self.keep]:
+            if step not in (self._best_step, self._last_step):
+                checkpoint.remove(self.folder / checkpoint.step_name(step))
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        try:
+            if self._is_ours:
+                self._write_record()
+        finally:
+            self._is_ours = False
+            self._termination.deliver()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best": self.best, "best_step": self._best_step, "last_step": self._last_step}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.best, self._best_step, self._last_step = state["best"], state["best_step"], state["last_step"]
+        self._is_ours = self._existing(self.trainer.state.step) is not None
+
+
+@torch.no_grad()
+def _first_not_finite(model: nn.Module) -> str | None:
+    """Return the name of the first parameter that is not finite. One host read, unless there is one."""
+    named = [(name, one) for name, one in model.named_parameters() if one.is_floating_point() and one.numel()]
+    if not named:
+        return None
+    norms = torch._foreach_norm([one for _, one in named])
+    finite = torch.stack([norm.isfinite().to(norms[0].device) for norm in norms])
+    if bool(finite.all()):
+        return None
+    return next((name for name, one in named if not bool(one.isfinite().all())), None)  # a norm alone may overflow

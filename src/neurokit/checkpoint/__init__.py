@@ -1,0 +1,45 @@
+"""Checkpoints: whatever must survive a crash, written whole or not at all, and verified before it is used.
+
+A checkpoint is a folder of four files. ``model.safetensors`` holds the model's tensors and ``state.safetensors`` all
+others; ``state.json`` is the tree of everything else, which refers to those tensors; ``meta.json`` has the format,
+the versions, and the size and SHA-256 of each file. It is written beside its place, made durable, and renamed into
+place once. Reading one runs no code, follows no path that it names, and stays within declared limits.
+"""
+
+from __future__ import annotations
+
+from neurokit.checkpoint.files import CheckpointError, parse_json, replace_file
+from neurokit.checkpoint.folder import (
+    UnknownFormatError,
+    newest,
+    read,
+    remove,
+    remove_leftovers,
+    step_name,
+    verify,
+    write,
+)
+from neurokit.checkpoint.module import load_module, match
+from neurokit.checkpoint.optimizer import load_optimizer_state, match_optimizer, optimizer_state
+from neurokit.checkpoint.tensors import load_weights, save_weights
+
+__all__ = [
+    "write",
+    "read",
+    "verify",
+    "newest",
+    "step_name",
+    "remove",
+    "remove_leftovers",
+    "save_weights",
+    "load_weights",
+    "match",
+    "load_module",
+    "optimizer_state",
+    "match_optimizer",
+    "load_optimizer_state",
+    "replace_file",
+    "parse_json",
+    "CheckpointError",
+    "UnknownFormatError",
+]

@@ -1,0 +1,269 @@
+"""The ``neurokit`` command: a first trained network, and what this machine can do."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib import metadata
+from itertools import chain, count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+INTERRUPTED = 130  # what a shell expects of a command that Ctrl-C ended: 128 + SIGINT
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+
+    Args:
+        arguments: What follows ``neurokit`` on the command line; ``None`` takes it from there.
+
+    Example:
+        >>> main(["doctor", "--help"])
+        Traceback (most recent call last):
+        SystemExit: 0
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except KeyboardInterrupt:
+        print(f"neurokit {options.command}: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except (OSError, ValueError) as error:
+        print(f"neurokit {options.command}: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    from neurokit import __version__
+
+    parser = argparse.ArgumentParser(prog="neurokit", description="Train and examine neural networks with PyTorch.")
+    parser.add_argument("--version", action="version", version=f"neurokit {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    quickstart = commands.add_parser(
+        "quickstart",
+        help="train a small network on scikit-learn's digits and keep everything about the run",
+        description="Train a small convolutional network on scikit-learn's handwritten digits, which need no download. "
+        "A folder that is already there is kept, and a new one is made beside it.",
+        epilog="example: neurokit quickstart --epochs 10 --folder runs/first",
+    )
+    quickstart.add_argument(
+        "--folder", type=Path, default=Path("runs/quickstart"), help="where the run goes (%(default)s)"
+    )
+    quickstart.add_argument("--epochs", type=_positive, default=30, help="epochs in all (%(default)s)")
+    quickstart.add_argument("--seed", type=int, default=0, help="seed of data split, weights and order (%(default)s)")
+    quickstart.add_argument("--resume", action="store_true", help="continue the newest run from its last checkpoint")
+    quickstart.set_defaults(run=_quickstart)
+
+    doctor = commands.add_parser(
+        "doctor",
+        help="show versions, the device and its speed, and what is wrong with the installation",
+        description="Show versions, the device and how fast it multiplies matrices beside the CPU, and what is wrong "
+        "with the installation. Exits with 1 when something is.",
+        epilog="example: neurokit doctor --json > machine.json",
+    )
+    doctor.add_argument("--json", action="store_true", help="print one JSON object")
+    doctor.set_defaults(run=_doctor)
+    return parser
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not 1 or more")
+    return number
+
+
+def _save(axes: Axes, path: Path) -> None:
+    figure = axes.get_figure(root=True)
+    assert figure is not None  # only axes that were removed have none
+    figure.savefig(path, dpi=150)
+
+
+def _quickstart(options: argparse.Namespace) -> int:
+    """Train, evaluate on rows the network never saw, and leave pictures, numbers and a checkpoint in the folder."""
+    os.environ.setdefault("MPLBACKEND", "agg")  # the pictures go to files, also where there is no screen
+    import torch
+    from sklearn.datasets import load_digits
+    from sklearn.metrics import classification_report
+    from sklearn.model_selection import train_test_split
+    from torch import nn
+
+    import neurokit as nk
+
+    folder = _run_folder(options.folder, options.resume)
+    started = time.perf_counter()
+    nk.seed_everything(options.seed)
+    pixels, labels = load_digits(return_X_y=True)
+    images = (pixels / pixels.max()).reshape(-1, 1, 8, 8).astype("float32")
+    x_train, x_test, y_train, y_test = train_test_split(
+        images, labels, test_size=0.2, stratify=labels, random_state=options.seed
+    )
+    model = nn.Sequential(
+        nn.Conv2d(1, 32, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(32, 64, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Dropout(0.3),
+        nn.Linear(64 * 4 * 4, 10),
+    )
+    trainer = nk.Trainer(model, loss="cross_entropy", optimizer="adam", metrics=["accuracy"])
+    print(
+        f"Training on {len(x_train)} digits of 8 x 8 pixels with torch {torch.__version__} on {trainer.runtime.device}"
+    )
+    history = trainer.fit(
+        x_train,
+        y_train,
+        epochs=options.epochs,
+        validation_split=0.2,
+        callbacks=[nk.ModelCheckpoint(folder, keep=1)],
+        resume=folder if options.resume else None,
+    )
+    if history.stop_reason == "interrupted":
+        print(f"\nInterrupted. `neurokit quickstart --resume` continues {folder} from its last checkpoint.")
+        return INTERRUPTED
+
+    test = trainer.evaluate(x_test, y_test)
+    predictions = trainer.predict_labels(x_test)
+    _save(history.plot()[0], folder / "learning_curves.png")
+    _save(nk.plots.confusion_matrix(y_test, predictions), folder / "confusion_matrix.png")
+    history.to_frame().to_csv(folder / "history.csv")
+    (folder / "classification_report.txt").write_text(classification_report(y_test, predictions, digits=3))
+
+    print(f"\nTest accuracy {test['accuracy']:.1%} on {len(x_test)} digits it never saw, after {_seconds(started)}.")
+    print(f"In {folder}:")
+    for name, what in _QUICKSTART_FILES.items():
+        print(f"  {name:<26} {what}")
+    return 0
+
+
+_QUICKSTART_FILES = {
+    "learning_curves.png": "loss and accuracy by epoch, training and validation",
+    "confusion_matrix.png": "which digits were taken for which, on the test rows",
+    "classification_report.txt": "precision, recall and F1 of each digit",
+    "history.csv": "every number of every epoch",
+    "run.json": "the run's manifest: versions, seed, parameters, data, hardware, timings",
+    "step-*": "the checkpoint: weights, optimizer and everything needed to go on",
+}
+
+
+def _seconds(started: float) -> str:
+    return f"{time.perf_counter() - started:.0f} seconds"
+
+
+def _run_folder(wanted: Path, resume: bool) -> Path:
+    """Return the folder of this run and say which it is: a new one, or the newest there is when resuming."""
+    taken: list[Path] = []
+    for folder in chain([wanted], (wanted.with_name(f"{wanted.name}-{number}") for number in count(2))):
+        if not _in_use(folder):
+            break
+        taken.append(folder)
+    if resume and taken:
+        print(f"Continuing the run in {taken[-1]}")
+        return taken[-1]
+    if resume:
+        print(f"There is no run in {wanted} to continue.", end=" ")
+    elif taken:
+        print(f"{taken[-1]} holds a run (--resume continues it).", end=" ")
+    print(f"Starting a new run in {folder}")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _in_use(folder: Path) -> bool:
+    return folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    """Look at the machine and the installation; print findings for people, or as JSON."""
+    from dataclasses import asdict
+
+    report = _examine()
+    print(json.dumps(report, indent=2, default=asdict) if options.json else _as_text(report))
+    return 1 if report["problems"] else 0
+
+
+def _examine() -> dict[str, Any]:
+    import torch
+
+    import neurokit as nk
+    from neurokit.devices import time_matmul
+
+    size = 1024
+    best = nk.select_device("auto")
+    timed = ["cpu"] if best.type == "cpu" else ["cpu", str(best)]
+    problems, notes = _installation()
+    return {
+        "versions": {"python": platform.python_version(), "neurokit": nk.__version__, **_versions()},
+        "platform": platform.platform(),
+        "device": nk.describe_device(best),
+        "accelerator": None if best.type == "cpu" else str(best),
+        "threads": {"within": torch.get_num_threads(), "between": torch.get_num_interop_threads()},
+        "matmul": {"size": size, "seconds": {device: time_matmul(device, size) for device in timed}},
+        "problems": problems,
+        "notes": notes,
+    }
+
+
+def _versions() -> dict[str, str | None]:
+    """Return the version of each package neurokit needs, ``None`` for one that is missing."""
+    needed = ("torch", "torchvision", "numpy", "pandas", "scikit-learn", "shap", "tqdm", "matplotlib", "safetensors")
+    found: dict[str, str | None] = dict.fromkeys(needed)
+    for name in needed:
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
+
+
+def _installation() -> tuple[list[str], list[str]]:
+    """Return what is wrong with the installation, each with what to do about it, and what is only worth knowing."""
+    problems = [f"{name} is not installed: pip install {name}" for name, version in _versions().items() if not version]
+    notes: list[str] = []
+    for distribution in metadata.distributions():
+        name = distribution.metadata["Name"] or ""
+        said = f"{name} {distribution.version} is installed and has nothing to do with this library"
+        if name == "neurokit-torch":
+            continue
+        if name == "neurokit" or "\nneurokit/" in f"\n{distribution.read_text('RECORD')}":
+            repair = f"pip uninstall {name}, then pip install --force-reinstall --no-deps neurokit-torch"
+            problems.append(f"{said}, but writes to the same import name: {repair}")
+        elif name == "neurokit2":
+            notes.append(f"{said}: it is for biosignals, and imported as neurokit2")
+    return problems, notes
+
+
+def _as_text(report: dict[str, Any]) -> str:
+    rows = [(name, version or "not installed") for name, version in report["versions"].items()]
+    rows += [("platform", report["platform"]), ("device", str(report["device"]))]
+    rows.append(("threads", "{within} within an operation, {between} between operations".format(**report["threads"])))
+
+    size, seconds = report["matmul"]["size"], report["matmul"]["seconds"]
+    for device, taken in seconds.items():
+        speed = f"{taken * 1e3:.3g} ms, {2 * size**3 / taken / 1e9:,.0f} GFLOP/s"
+        rows.append(("matrices", f"{size} x {size} by {size} x {size} on {device}: {speed}"))
+    accelerator = report["accelerator"]
+    if accelerator is None:
+        rows.append(("accelerator", "none: training runs on the CPU"))
+    else:
+        rows.append(
+            ("accelerator", f"{accelerator}: {seconds['cpu'] / seconds[accelerator]:.1f} times as fast as the CPU")
+        )
+    rows += [("problem", problem) for problem in report["problems"]] or [("problems", "none found")]
+    rows += [("note", note) for note in report["notes"]]
+    return "\n".join(f"{name:<13} {value}" for name, value in rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,146 @@
+"""Batch: what one training step gets, however the data arrived."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import PackedSequence
+
+from neurokit.data.arrays import holds_numbers, is_array, to_tensor
+
+
+class Batch(NamedTuple):
+    """One batch: inputs, targets and, where rows count unequally, their weights.
+
+    Attributes:
+        x: A tensor, a tuple of inputs by position, or a dict of inputs by keyword; rows on the first axis.
+        y: Targets, in whatever structure the loss takes; ``None`` without.
+        weight: One weight per row, ``(rows,)``; ``None`` when all count the same.
+    """
+
+    x: Any
+    y: Any = None
+    weight: Tensor | None = None
+
+
+def parse_batch(item: Any, whole: bool) -> Batch:
+    """Read what a loader yielded as a ``Batch`` of tensors.
+
+    Args:
+        item: ``x``, ``(x, y)``, ``(x, y, weight)`` (a list is read as a tuple) or a mapping.
+        whole: Do not take it apart: all of it goes to ``forward``, because the model returns its own loss.
+
+    Raises:
+        ValueError: If a tuple has another number of entries, or a third entry does not look like weights.
+
+    Example:
+        >>> parse_batch([np.zeros((2, 3)), [0, 1]], whole=False).y
+        tensor([0, 1])
+    """
+    if isinstance(item, Batch):
+        return Batch(*map(_tensors, item))
+    if isinstance(item, list):
+        item = tuple(item)
+    if whole or not isinstance(item, (tuple, Mapping)) or isinstance(item, PackedSequence):
+        return Batch(_tensors(item))
+    if isinstance(item, Mapping):
+        if "x" not in item or not item.keys() <= {"x", "y", "weight"}:
+            return Batch(_tensors(item))
+        item = tuple(item.get(name) for name in Batch._fields)
+    if not 1 <= len(item) <= 3:
+        raise ValueError(
+            f"A batch is x, (x, y) or (x, y, weight), and this loader yields {len(item)} entries. "
+            "Several inputs are a tuple of their own: ((a, b), y)."
+        )
+    x, y, weight = (*item, None, None)[:3]
+    batch = Batch(_collated(x), _collated(y), _collated(weight))
+    if weight is not None:
+        _check_weights(batch)
+    return batch
+
+
+def _collated(value: Any) -> Any:
+    """Read a list as what it was before it was collated: a tuple of inputs, or a column of numbers."""
+    if isinstance(value, list) and value:
+        if all(map(_is_collated, value)):
+            return tuple(map(_tensors, value))
+        if all(isinstance(member, (int, float, np.number, np.bool_)) for member in value):
+            return torch.as_tensor(value)
+    return _tensors(value)
+
+
+def _is_collated(value: Any) -> bool:
+    """Tell whether a value is what collating numbers makes: a tensor, an array, or a list of such."""
+    return isinstance(value, (Tensor, np.ndarray)) or (
+        isinstance(value, list) and bool(value) and all(map(_is_collated, value))
+    )
+
+
+def _tensors(value: Any) -> Any:
+    """Turn every array in nested tuples, lists and mappings into a tensor; leave the rest as it is."""
+    if isinstance(value, Tensor):
+        return value
+    if isinstance(value, Mapping):
+        return {key: _tensors(member) for key, member in value.items()}
+    if isinstance(value, PackedSequence):
+        return value
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*map(_tensors, value))
+    if isinstance(value, (tuple, list)):
+        return type(value)(map(_tensors, value))
+    if is_array(value) and holds_numbers(value) and np.ndim(value):
+        return to_tensor(value, "a batch")
+    return value
+
+
+def _check_weights(batch: Batch) -> None:
+    rows, weight = count_rows(batch.x), batch.weight
+    if looks_like_weights(weight) and len(weight) == rows:  # type: ignore[arg-type]
+        return
+    got = type(weight).__name__
+    if isinstance(weight, Tensor):
+        span = f", from {weight.min().item():g} to {weight.max().item():g}" if weight.numel() else ""
+        got = f"{weight.dtype} of shape {tuple(weight.shape)}{span}"
+    raise ValueError(
+        f"The third entry of a batch is read as one floating weight of 0 or more per row, {rows} here, and this one is "
+        f"{got}. Two inputs and a target are written ((a, b), y)."
+    )
+
+
+def looks_like_weights(weight: Any) -> bool:
+    """Tell whether a value is a column of floating numbers of 0 or more; their signs are read on the CPU only."""
+    if not isinstance(weight, Tensor) or not weight.is_floating_point() or weight.ndim != 1:
+        return False
+    return weight.device.type != "cpu" or bool((weight >= 0).all())
+
+
+def look_at(item: Any, whole: bool) -> Batch:
+    """Read a first item, and refuse one that has no rows before anything is trained on it."""
+    batch = parse_batch(item, whole)
+    count_rows(batch.x)
+    return batch
+
+
+def count_rows(value: Any) -> int:
+    """Return the number of rows in a batch's inputs: the first axis, or the length of the outer list.
+
+    Raises:
+        TypeError: If there is nothing that has rows.
+    """
+    if isinstance(value, Tensor) and value.ndim:
+        return int(value.shape[0])
+    if isinstance(value, list):
+        return len(value)
+    if isinstance(value, PackedSequence):
+        return int(value.batch_sizes[0])
+    for member in value.values() if isinstance(value, Mapping) else value if isinstance(value, tuple) else ():
+        if isinstance(member, (list, tuple, Mapping)) or (isinstance(member, Tensor) and member.ndim):
+            return count_rows(member)
+    raise TypeError(
+        f"A batch of {type(value).__name__} has no rows to count. "
+        "Yield tensors or arrays, or tuples, lists or dicts of them."
+    )

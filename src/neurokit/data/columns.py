@@ -1,0 +1,75 @@
+"""Columns: inputs, targets and weights in memory, one row each per sample."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from neurokit.data.arrays import map_leaves, to_column, to_tensor
+from neurokit.data.targets import Targets
+
+logger = logging.getLogger("neurokit")
+
+
+def to_columns(
+    x: Any,
+    y: Any,
+    weight: Any,
+    *,
+    targets: Mapping[str, Targets] | Targets,
+    dtype: torch.dtype,
+    names: tuple[str, str, str],
+) -> tuple[Any, Any, Tensor | None]:
+    """Return inputs, targets and weights in memory as columns of equal length.
+
+    Raises:
+        ValueError: If lengths differ, or weights are negative or not finite.
+    """
+    _note_indexes(x, y, names)
+    x = map_leaves(lambda value, name: to_column(value, name, dtype), x, names[0])
+    if y is not None:
+        y = _targets(y, targets, names[1])
+    weight = None if weight is None else _weights(weight, names[2]).to(dtype)
+    lengths: dict[str, int] = {}
+    for value, name in zip((x, y, weight), names, strict=True):
+        if value is not None:
+            map_leaves(lambda column, name: lengths.__setitem__(name, len(column)), value, name)
+    if len(set(lengths.values())) > 1:
+        rows = ", ".join(f"{name} has {rows} rows" for name, rows in lengths.items())
+        raise ValueError(f"Lengths differ: {rows}. Pass one row each per sample.")
+    return x, y, weight
+
+
+def _note_indexes(x: Any, y: Any, names: tuple[str, str, str]) -> None:
+    """Say so where two tables have rows of different names, which often means that one was shuffled or filtered."""
+    if hasattr(x, "iloc") and hasattr(y, "iloc") and len(x) == len(y) and not x.index.equals(y.index):
+        logger.warning(
+            "%s and %s have different indexes. Rows are matched by position, the first with the first.", *names[:2]
+        )
+
+
+def _targets(y: Any, targets: Mapping[str, Targets] | Targets, name: str) -> Any:
+    if isinstance(targets, Targets):
+        return targets.from_memory(y, name)
+    if not isinstance(y, Mapping) or y.keys() != targets.keys():
+        got = sorted(y) if isinstance(y, Mapping) else type(y).__name__
+        raise ValueError(
+            f"The loss is a dict for the outputs {sorted(targets)}, so {name} is a dict of the same names; got {got}."
+        )
+    return {output: one.from_memory(y[output], f"{name}[{output!r}]") for output, one in targets.items()}
+
+
+def _weights(value: Any, name: str) -> Tensor:
+    weight = to_tensor(value, name)
+    weight = weight.reshape(-1) if weight.shape[1:] == (1,) else weight
+    if weight.ndim != 1 or not bool((weight >= 0).all() & torch.isfinite(weight).all() & (weight > 0).any()):
+        span = f", from {weight.min().item():g} to {weight.max().item():g}" if weight.numel() else ""
+        raise ValueError(
+            f"{name} is one finite weight of 0 or more per row, some of them above 0; got shape "
+            f"{tuple(weight.shape)}{span}."
+        )
+    return weight

@@ -1,0 +1,123 @@
+"""DatasetLoader: a map-style dataset read by torch's DataLoader, in our order, each sample under its own stream."""
+
+from __future__ import annotations
+
+import operator
+import zlib
+from collections.abc import Iterator
+from typing import Any
+
+from torch.utils.data import DataLoader, Dataset, Subset
+
+from neurokit.data.batch import Batch, look_at, parse_batch
+from neurokit.data.sampling import Key, Sampling
+from neurokit.data.workers import Reader
+from neurokit.seeding import cpu_streams, seed_sample, set_cpu_streams
+
+
+class DatasetLoader:
+    """Reads a DataLoader as a description: its dataset, batch size, collate function and workers are kept.
+
+    The order is a function of (seed, pass) where the sampler is torch's own, and the random numbers a sample draws
+    (augmentation) are a function of (seed, pass, index). So any position can be entered again, with any number of
+    workers, and decoding never disturbs the model's dropout.
+
+    Args:
+        description: The user's DataLoader over a map-style dataset.
+        seed: The data seed.
+        whole: Hand each item to ``forward`` as it is.
+        join_lone_row: Let a last batch of one row join the batch before it.
+    """
+
+    one_shot = False
+
+    def __init__(self, description: DataLoader[Any], *, seed: int, whole: bool, join_lone_row: bool = False) -> None:
+        self.whole = whole
+        self.sampling = Sampling(description, seed, join_lone_row)
+        self.in_order, self.joins = self.sampling.in_order, self.sampling.joins
+        self.num_batches, self.num_rows = self.sampling.num_batches, self.sampling.num_rows
+        self._reader = Reader(
+            description, _SeededDataset(description, seed), batch_sampler=self.sampling, collate_fn=_as_it_is
+        )
+
+    def batches(self, data_pass: int | None = None, start: int = 0) -> Iterator[Batch]:
+        """Yield the batches of one pass, from batch ``start`` on; in the source's order when it trains nothing."""
+        self.sampling.enter(data_pass, start)
+        for item in self._reader:
+            yield parse_batch(item, self.whole)
+
+    def peek(self) -> Batch:
+        """Return a batch from the front of the source, every random stream left as it was."""
+        (item,) = self._reader.in_one_worker(batch_sampler=[self.sampling.front()])
+        return look_at(item, self.whole)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where a sampler with a generator of its own stands."""
+        return self.sampling.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Put that sampler's generator back."""
+        self.sampling.load_state_dict(state)
+
+
+class _SeededDataset(Dataset[Any]):
+    """Fetches whole batches, each sample under the random streams of its (seed, pass, index), in whichever process.
+
+    Attributes:
+        drawn: The streams that samples were seen to draw from. Only these are seeded, which costs up to 6 us a sample.
+            A batch that draws from another is forgotten, and read again.
+    """
+
+    def __init__(self, description: DataLoader[Any], seed: int) -> None:
+        self.dataset, self.seed = description.dataset, seed
+        self.collate = description.collate_fn
+        self.batched = description.batch_sampler is not None
+        self.at_once = self.batched and _reads_at_once(self.dataset)
+        self.drawn: set[str] = set()
+
+    def __getitems__(self, keys: list[Key]) -> Any:
+        before = cpu_streams()
+        try:
+            while True:
+                batch = self._read(keys)
+                now = cpu_streams()
+                new = {name for name in before if now[name] != before[name]} - self.drawn
+                if not new:
+                    return batch
+                self.drawn |= new
+                set_cpu_streams(before)
+        finally:
+            if self.drawn:
+                set_cpu_streams(before)
+
+    def _read(self, keys: list[Key]) -> Any:
+        if self.batched and not self.at_once:
+            return self.collate([self._sample(key) for key in keys])
+        self._seed(keys[0])
+        indices = [index for _, index in keys]
+        return self.collate(self.dataset.__getitems__(indices) if self.batched else self.dataset[indices[0]])  # type: ignore[attr-defined]
+
+    def _sample(self, key: Key) -> Any:
+        self._seed(key)
+        return self.dataset[key[1]]
+
+    def _seed(self, key: Key) -> None:
+        if self.drawn:
+            data_pass, index = key
+            seed_sample(self.seed, data_pass, _as_number(index), self.drawn)
+
+
+def _reads_at_once(dataset: Any) -> bool:
+    """Tell whether a dataset reads a list of rows in one go, as Hugging Face's do; a Subset asks the one it is of."""
+    return _reads_at_once(dataset.dataset) if type(dataset) is Subset else hasattr(dataset, "__getitems__")
+
+
+def _as_number(index: Any) -> int:
+    try:
+        return operator.index(index)
+    except TypeError:
+        return zlib.crc32(repr(index).encode())  # unlike hash(), the same in every process
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch

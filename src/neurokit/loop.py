@@ -1,0 +1,256 @@
+"""The loop: ``fit``, one epoch of training, one of evaluation, and prediction. The only loops over batches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from neurokit import modes
+from neurokit.callbacks.hooks import Hooks
+from neurokit.data.batch import Batch, count_rows
+from neurokit.data.sources import Loader
+from neurokit.means import RunningMeans
+from neurokit.metrics import MetricSet
+
+if TYPE_CHECKING:
+    from neurokit.trainer import Trainer
+
+
+class NonFiniteLoss(ArithmeticError):  # noqa: N818  the name is the public contract
+    """The loss became NaN or infinite. The message names the first step at which it did.
+
+    Attributes:
+        epoch: The epoch, from 0.
+        batch: The batch in that epoch, from 0.
+        loss: The first value that was not finite.
+    """
+
+    def __init__(self, epoch: int, batch: int, loss: float) -> None:
+        self.epoch, self.batch, self.loss = epoch, batch, loss
+        super().__init__(
+            f"The loss is {loss} since batch {batch + 1} of epoch {epoch + 1}, and nothing is learnt from there on. "
+            "Look for NaN in the data, lower learning_rate, or set max_grad_norm."
+        )
+
+
+def fit(trainer: Trainer, train: Feed, validation: Loader | None, hooks: Hooks, restore: Callable[[], None]) -> None:
+    """Train until the planned epochs are done or someone stops; leave everything in order on every way out.
+
+    Per epoch: ``on_epoch_begin``; train; validate; ``on_epoch_end`` with the logs of both. A checkpoint is written
+    last, so it holds what every callback has seen.
+
+    Args:
+        trainer: What is trained, and its state.
+        train: The training data.
+        validation: The validation data, or ``None``.
+        hooks: The callbacks of this fit.
+        restore: Puts back a checkpoint, where the run resumes from one; called after ``on_train_begin``.
+
+    Raises:
+        NonFiniteLoss: When an epoch's loss was not finite, after everything is closed.
+    """
+    state = trainer.state
+    logs: dict[str, float] = {}
+    failure: BaseException | None = None
+    try:
+        with modes.training(trainer.model):
+            hooks.fire("on_train_begin", {})
+            restore()
+            while state.epoch < state.epochs and state.stop_reason is None:
+                epoch = state.epoch
+                if state.batch == 0:  # an epoch resumed in its middle has begun already
+                    trainer.begin_epoch()
+                    hooks.fire("on_epoch_begin", epoch, {})
+                logs = train_epoch(trainer, train, hooks)
+                if validation is not None:
+                    scores = eval_epoch(trainer, validation, hooks)
+                    logs |= {f"val_{name}": value for name, value in scores.items()}
+                logs |= trainer.learning_rates()
+                hooks.fire("on_epoch_end", epoch, logs)
+                _refuse_keras_flag(trainer)
+    except KeyboardInterrupt:
+        state.stop_reason = "interrupted"
+    except BaseException as error:
+        failure, state.stop_reason = error, f"{type(error).__name__}: {error}"
+    trainer.end_fit()
+    hooks.close("on_train_end", logs, failure)
+
+
+def train_epoch(trainer: Trainer, train: Feed, hooks: Hooks) -> dict[str, float]:
+    """Train on this epoch's batches, from where the state stands; return the epoch's means and metrics."""
+    state, runtime, means = trainer.state, trainer.runtime, trainer.means
+    step = runtime.prepare_step(trainer.train_step)
+    before, after = hooks.hears("on_train_batch_begin"), hooks.hears("on_train_batch_end")
+    running = BatchLogs(trainer.means, trainer.metrics)
+    for batch, closes in train.epoch():
+        if before:
+            hooks.fire("on_train_batch_begin", state.batch, running)
+        runtime.closes = closes
+        means.add(step(batch), count_rows(batch.x))
+        state.end_batch(closes)
+        if after:
+            hooks.fire("on_train_batch_end", state.batch - 1, running)
+            _refuse_keras_flag(trainer)
+        if state.stop_reason is not None:
+            break
+    runtime.abandon_window()
+    check_finite(trainer)
+    return trainer.finish_logs(trainer.means, trainer.metrics)
+
+
+def check_finite(trainer: Trainer) -> None:
+    """Raise ``NonFiniteLoss`` if a step of this epoch had a loss that is not finite. Reads the device."""
+    for name in trainer.means.names():
+        found = trainer.means.first_not_finite(name) if name.endswith("loss") else None
+        if found is not None:
+            raise NonFiniteLoss(trainer.state.epoch, *found)
+
+
+def eval_epoch(trainer: Trainer, loader: Loader, hooks: Hooks) -> dict[str, float]:
+    """Evaluate one pass over the data in eval mode, without gradients; return its means and metrics."""
+    means, metrics = trainer.begin_evaluation()
+    before, after = hooks.hears("on_test_batch_begin"), hooks.hears("on_test_batch_end")
+    running = BatchLogs(means, metrics)
+    hooks.fire("on_test_begin", {})
+    with modes.evaluating(trainer.model), torch.no_grad():
+        for index, batch in enumerate(placed(trainer, loader)):
+            if before:
+                hooks.fire("on_test_batch_begin", index, running)
+            means.add(trainer.test_step(batch, metrics), count_rows(batch.x))
+            if after:
+                hooks.fire("on_test_batch_end", index, running)
+    logs = trainer.finish_logs(means, metrics)
+    hooks.fire("on_test_end", logs)
+    return logs
+
+
+def predict_batches(trainer: Trainer, loader: Loader, hooks: Hooks) -> Iterator[Any]:
+    """Yield the model's outputs batch by batch, in eval mode and without gradients."""
+    before, after = hooks.hears("on_predict_batch_begin"), hooks.hears("on_predict_batch_end")
+    hooks.fire("on_predict_begin", {})
+    for index, batch in enumerate(placed(trainer, loader)):
+        if before:
+            hooks.fire("on_predict_batch_begin", index, {})
+        with modes.evaluating(trainer.model), torch.no_grad():  # a consumer may train between two batches
+            outputs = trainer.predict_step(batch)
+        if after:
+            hooks.fire("on_predict_batch_end", index, {"outputs": outputs})
+        yield outputs
+    hooks.fire("on_predict_end", {})
+
+
+def placed(trainer: Trainer, loader: Loader) -> Iterator[Batch]:
+    """Yield one pass's batches on the device."""
+    place = trainer.place
+    for batch in loader.batches():
+        yield place(batch)
+
+
+class Feed:
+    """The batches of a fit, each epoch going on where the one before stopped.
+
+    Without ``steps_per_epoch`` an epoch is one pass over the data. With it, passes and epochs run apart, and the live
+    iterator is kept from one epoch to the next.
+
+    Args:
+        trainer: Its state says where the data stand; its runtime places batches.
+        loader: The training data.
+        cut: Whether ``steps_per_epoch`` was given.
+    """
+
+    def __init__(self, trainer: Trainer, loader: Loader, *, cut: bool) -> None:
+        self.trainer, self.loader, self.cut = trainer, loader, cut
+        self._place = None if trainer.holds(loader) else trainer.place
+        self._live: Iterator[tuple[int, int, Batch]] | None = None
+
+    def epoch(self) -> Iterator[tuple[Batch, bool]]:
+        """Yield this epoch's remaining batches, placed, and whether each closes its accumulation window.
+
+        Raises:
+            ValueError: If the data have no batch left.
+        """
+        state, place, window = self.trainer.state, self._place, self.trainer.runtime.accumulate
+        batches = self._cut_batches() if self.cut else self._one_pass()
+        upcoming = next(batches, None)
+        if upcoming is None and state.batch == 0:
+            raise ValueError(
+                f"The training data gave no batch in epoch {state.epoch + 1}. Pass data with at least one row."
+            )
+        while upcoming is not None:
+            (state.data_pass, state.data_batch, batch), upcoming = upcoming, None
+            if window == 1:
+                yield batch if place is None else place(batch), True
+                upcoming = next(batches, None)
+            else:  # one batch ahead: the last window closes with whatever it holds
+                upcoming = next(batches, None)
+                yield batch if place is None else place(batch), upcoming is None or (state.batch + 1) % window == 0
+
+    def _one_pass(self) -> Iterator[tuple[int, int, Batch]]:
+        state = self.trainer.state
+        epoch, start = state.epoch, state.batch
+        for index, batch in enumerate(self.loader.batches(epoch, start), start):
+            yield epoch, index, batch
+
+    def _cut_batches(self) -> Iterator[tuple[int, int, Batch]]:
+        state = self.trainer.state
+        assert state.steps_per_epoch is not None
+        if self._live is None:
+            self._live = self._endless(state.data_pass, state.data_batch)
+        return islice(self._live, state.steps_per_epoch - state.batch)
+
+    def _endless(self, data_pass: int, start: int) -> Iterator[tuple[int, int, Batch]]:
+        """Pass after pass, from a position on."""
+        while True:
+            index = start
+            for batch in self.loader.batches(data_pass, start):
+                yield data_pass, index, batch
+                index += 1
+            if self.loader.one_shot:
+                raise ValueError(
+                    f"The training data are a one-shot iterator that ended after {index} batches, in epoch "
+                    f"{self.trainer.state.epoch + 1}, and steps_per_epoch={self.trainer.state.steps_per_epoch} asks "
+                    "for more. Pass something that can be gone through again (arrays, a Dataset, a DataLoader), or "
+                    "fewer steps."
+                )
+            if index == 0:
+                raise ValueError("The training data gave no batch. Pass data with at least one row.")
+            data_pass, start = data_pass + 1, 0
+
+
+class BatchLogs(Mapping[str, float]):
+    """Running means and metrics of the epoch so far, computed when they are read: reading is the reader's sync."""
+
+    def __init__(self, means: RunningMeans, metrics: MetricSet) -> None:
+        self._means, self._metrics = means, metrics
+
+    def _read(self) -> dict[str, float]:
+        return self._means.compute() | self._metrics.compute()
+
+    def __getitem__(self, name: str) -> float:
+        if name in self._means.names():
+            return float(self._means.mean(name))
+        return self._metrics.compute()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*self._means.names(), *self._metrics.names])
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def items(self) -> Any:
+        """All names and values, read at once."""
+        return self._read().items()
+
+    def __repr__(self) -> str:
+        return repr(self._read())
+
+
+def _refuse_keras_flag(trainer: Trainer) -> None:
+    if "stop_training" in vars(trainer.model):
+        raise AttributeError(
+            "A callback set model.stop_training, which is Keras's way and stops nothing here. "
+            "Write self.trainer.stop('reason') instead."
+        )

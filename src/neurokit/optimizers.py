@@ -1,0 +1,208 @@
+"""Optimizers: from a name, a factory, an instance or a dict of these to what updates the weights."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import logging
+import math
+import numbers
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import LBFGS, Optimizer
+
+logger = logging.getLogger("neurokit")
+
+_FUSED_ON_CPU = ("Adam", "AdamW", "SGD", "Adagrad")
+
+
+def make_optimizers(
+    optimizer: Any, model: nn.Module, learning_rate: float | None = None, extra: Iterable[nn.Parameter] = ()
+) -> dict[str, Optimizer]:
+    """Return the optimizers by name; a single one is named ``""``.
+
+    Args:
+        optimizer: A name of ``torch.optim`` in any case, a factory ``params -> Optimizer``, an instance, or a dict of
+            instances, or of names or factories whose keys name submodules.
+        model: What is trained.
+        learning_rate: For names and classes; ``None`` is torch's default.
+        extra: Parameters outside the model that train with it: those of a loss that has some.
+
+    Raises:
+        ValueError: If a name is unknown, a key names no submodule, a learning rate is given to what has its own, an
+            optimizer holds none of the model's parameters, or two are built for the same.
+        TypeError: If something is no optimizer at all.
+
+    Example:
+        >>> make_optimizers("SGD", nn.Linear(2, 1), learning_rate=0.1)[""].param_groups[0]["lr"]
+        0.1
+    """
+    check_optimizer(optimizer, model, learning_rate)
+    if isinstance(optimizer, Mapping):
+        made = _make_by_submodule(optimizer, model, learning_rate)
+    else:
+        made = {"": _make(optimizer, [*model.parameters(), *extra], model, learning_rate)}
+    _check_parameters(made, model, extra)
+    return made
+
+
+def check_optimizer(optimizer: Any, model: nn.Module, learning_rate: float | None = None) -> None:
+    """Refuse what ``make_optimizers`` cannot make; building nothing, it can tell before lazy parameters have shapes.
+
+    Raises:
+        ValueError: If a name is unknown, a key names no submodule, or a learning rate is given to what has its own.
+        TypeError: If something is no optimizer at all.
+
+    Example:
+        >>> check_optimizer("adam", nn.LazyLinear(2))
+    """
+    _check_rate(learning_rate)
+    if not any(True for _ in model.parameters()):
+        raise ValueError(
+            f"{type(model).__name__} has no parameters, so there is nothing to train. Make its layers attributes in "
+            "__init__ (several in an nn.ModuleList, not a list)."
+        )
+    if not isinstance(optimizer, Mapping):
+        return _check_kind(optimizer, learning_rate)
+    if not optimizer:
+        raise ValueError("optimizer is an empty dict. Name a submodule and its optimizer, or pass 'adam'.")
+    for name, one in optimizer.items():
+        _check_kind(one, learning_rate)
+        if not isinstance(one, Optimizer):  # an instance brings its own parameters, and any name
+            _parameters_of(model, str(name))
+
+
+def _check_rate(rate: Any) -> None:
+    if rate is None:
+        return
+    if isinstance(rate, bool) or not isinstance(rate, numbers.Real) or not 0 <= float(rate) < math.inf:
+        raise ValueError(
+            f"learning_rate is a number of 0 or more, got {rate!r}. Pass 1e-3, or leave it out for torch's default."
+        )
+
+
+def _check_kind(optimizer: Any, learning_rate: float | None) -> None:
+    if isinstance(optimizer, str):
+        _by_name(optimizer)
+    elif not isinstance(optimizer, Optimizer) and not callable(optimizer):
+        raise TypeError(
+            f"optimizer is of type {type(optimizer).__name__}. Pass a name such as 'adam', a class or factory, an "
+            "instance, or a dict of these."
+        )
+    elif learning_rate is not None and not inspect.isclass(optimizer):
+        kind = getattr(optimizer, "__name__", type(optimizer).__name__)
+        raise ValueError(
+            f"learning_rate={learning_rate} goes to an optimizer given by name or class, and this one is {kind}, which "
+            "has its own. Set it there."
+        )
+
+
+def _make_by_submodule(
+    optimizers: Mapping[Any, Any], model: nn.Module, learning_rate: float | None
+) -> dict[str, Optimizer]:
+    made: dict[str, Optimizer] = {}
+    owners: dict[nn.Parameter, str] = {}
+    for name, one in optimizers.items():
+        parameters = [] if isinstance(one, Optimizer) else _parameters_of(model, str(name))
+        shared = [owners[parameter] for parameter in parameters if parameter in owners]
+        if shared:
+            raise ValueError(
+                f"The optimizers for {shared[0]!r} and {str(name)!r} would update the same parameters twice a step. "
+                "Name submodules that share none."
+            )
+        owners |= dict.fromkeys(parameters, str(name))
+        made[str(name)] = _make(one, parameters, model, learning_rate)
+    return made
+
+
+def _parameters_of(model: nn.Module, name: str) -> list[nn.Parameter]:
+    modules = dict(model.named_modules(remove_duplicate=False))
+    trainable = [known for known, module in modules.items() if known and any(True for _ in module.parameters())]
+    if name not in trainable:
+        nearest = difflib.get_close_matches(name, trainable, n=3, cutoff=0.4)
+        what = "has no parameters" if name in modules else "is not in the model"
+        raise ValueError(
+            f"optimizer is a dict by submodule, and {name!r} {what}. Nearest: {', '.join(nearest or trainable[:8])}."
+        )
+    return list(modules[name].parameters())
+
+
+def _make(optimizer: Any, parameters: list[nn.Parameter], model: nn.Module, learning_rate: float | None) -> Optimizer:
+    if isinstance(optimizer, Optimizer):
+        return optimizer
+    options: dict[str, Any] = {} if learning_rate is None else {"lr": learning_rate}
+    if isinstance(optimizer, str):
+        optimizer = _by_name(optimizer)
+        options |= {"fused": True} if can_fuse(optimizer, parameters, model) else {}
+    built = optimizer(parameters, **options)
+    if isinstance(built, Optimizer):
+        return built
+    raise TypeError(
+        f"The optimizer factory returned a {type(built).__name__}. Return a torch.optim.Optimizer of the parameters it "
+        "gets."
+    )
+
+
+def _by_name(name: str) -> Callable[..., Optimizer]:
+    known = {
+        key.lower(): value
+        for key, value in vars(torch.optim).items()
+        if inspect.isclass(value) and issubclass(value, Optimizer) and value is not Optimizer
+    }
+    if name.lower() in known:
+        return known[name.lower()]
+    nearest = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
+    hint = f" Did you mean {' or '.join(map(repr, nearest))}?" if nearest else ""
+    raise ValueError(f"There is no optimizer named {name!r}.{hint} Known: {', '.join(sorted(known))}.")
+
+
+def can_fuse(cls: Callable[..., Optimizer], parameters: Iterable[nn.Parameter], model: nn.Module) -> bool:
+    """Tell whether torch has a fused kernel for this optimizer over these parameters: a third of the time of a step.
+
+    Example:
+        >>> model = nn.Linear(2, 1)
+        >>> can_fuse(torch.optim.Adam, model.parameters(), model)
+        True
+    """
+    if "fused" not in inspect.signature(cls).parameters:
+        return False
+    if any(isinstance(module, (nn.Embedding, nn.EmbeddingBag)) and module.sparse for module in model.modules()):
+        return False
+    kinds = {(parameter.device.type, parameter.is_floating_point()) for parameter in parameters}
+    return kinds == {("cuda", True)} or (kinds == {("cpu", True)} and getattr(cls, "__name__", "") in _FUSED_ON_CPU)
+
+
+def _check_parameters(optimizers: Mapping[str, Optimizer], model: nn.Module, extra: Iterable[nn.Parameter]) -> None:
+    """Refuse an optimizer of another model; say which trainable parameters none of them holds."""
+    ours = {*model.parameters(), *extra}
+    held = {name: _held(optimizer) for name, optimizer in optimizers.items()}
+    for name, parameters in held.items():
+        if ours.isdisjoint(parameters):
+            label = f"The optimizer {name!r}" if name else f"This {type(optimizers[name]).__name__}"
+            raise ValueError(
+                f"{label} holds {len(parameters)} parameter tensors, none of them {type(model).__name__}'s, so nothing "
+                "would learn. Build it from this model's parameters(), or pass a class or a name: Trainer builds it."
+            )
+
+
+def check_coverage(optimizers: Mapping[str, Optimizer], model: nn.Module) -> None:
+    """Say which parameters could learn and will not, because no optimizer holds them, as after a layer was replaced."""
+    learning = {parameter for optimizer in optimizers.values() for parameter in _held(optimizer)}
+    left = [name for name, one in model.named_parameters() if one.requires_grad and one not in learning]
+    if left:
+        logger.warning(
+            "No optimizer holds %s%s: they keep their values. Build the trainer once the model is complete, add them, "
+            "or freeze them with requires_grad_(False).", ", ".join(left[:5]), ", ..." if len(left) > 5 else "",
+        )  # fmt: skip
+
+
+def _held(optimizer: Optimizer) -> set[nn.Parameter]:
+    return {parameter for group in optimizer.param_groups for parameter in group["params"]}
+
+
+def needs_closure(optimizer: Optimizer) -> bool:
+    """Tell whether an optimizer evaluates the loss itself, several times a step."""
+    return isinstance(optimizer, LBFGS)

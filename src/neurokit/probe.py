@@ -1,0 +1,382 @@
+"""Probe: one look at the first batch before training, to tell the task, choose dtypes and refuse what cannot work."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import traceback
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from neurokit import modes
+from neurokit.data.batch import Batch
+from neurokit.data.targets import Targets
+from neurokit.losses import NUMBERS, Criterion
+from neurokit.outputs import (
+    IGNORED_LABEL,
+    answers_classes,
+    describe_outputs,
+    find_prediction,
+    output_fields,
+    own_answers,
+    prediction,
+)
+from neurokit.seeding import preserved_rng
+from neurokit.task import Activation, Task
+from neurokit.tree import map_tensors
+
+_TORCH = os.path.dirname(torch.__file__)
+
+
+class FirstLook(NamedTuple):
+    """What the first batch told.
+
+    Attributes:
+        task: The kind of question, by output name where the loss has several.
+        chosen: Where in the model's outputs the prediction is, in words; empty when it is the output itself.
+        casts: How inputs of whole numbers are cast, for each of their dtypes; to itself where the model takes it.
+    """
+
+    task: Task | dict[str, Task]
+    chosen: str
+    casts: Mapping[torch.dtype, torch.dtype]
+
+
+def look(
+    model: nn.Module, criterion: Criterion | dict[str, Criterion] | None, batch: Batch, targets: Any, dtype: torch.dtype
+) -> FirstLook:
+    """Run the model once in eval mode, without gradients, and leave it and every random stream as they were.
+
+    Args:
+        model: The user's module; lazy parameters take their shapes here.
+        criterion: The loss, one per output name, or ``None`` for a model that returns its own.
+        batch: The first batch, on the model's device.
+        targets: How the loss takes its targets, as ``data.Targets``, by output name where it has several.
+        dtype: The model's floating dtype.
+
+    Raises:
+        ValueError: If the model refuses the batch, or its outputs and the targets cannot belong together.
+        TypeError: If there is no telling which output is the prediction.
+    """
+    outputs, casts = forward_once(model, batch.x, dtype)
+    if criterion is None:
+        return FirstLook(_own_task(outputs, batch.x), "", casts)
+    if batch.y is None:
+        raise ValueError("The loss compares with targets and there are none. Pass y, or yield (x, y).")
+    if isinstance(criterion, Criterion):
+        chosen = "" if isinstance(outputs, Tensor) else find_prediction(outputs)[1]
+        return FirstLook(_told_by(criterion, prediction(outputs), batch.y, batch.weight, targets), chosen, casts)
+    fields = output_fields(outputs)
+    missing = [name for name in criterion if not isinstance(fields.get(name), Tensor)]
+    if missing:
+        raise ValueError(
+            f"The loss is a dict for {list(criterion)}, and the model returned {describe_outputs(outputs)}: no tensor "
+            f"named {missing[0]!r}. Name the losses as the outputs are named."
+        )
+    if not isinstance(batch.y, Mapping) or not criterion.keys() <= batch.y.keys():
+        raise ValueError(
+            f"The loss is a dict for {list(criterion)}, and the targets are {describe_outputs(batch.y)}. Pass y as a "
+            "dict by the same names."
+        )
+    tasks = {
+        name: _told_by(one, fields[name], batch.y[name], batch.weight, targets[name]) for name, one in criterion.items()
+    }
+    return FirstLook(tasks, "", casts)
+
+
+def _told_by(criterion: Criterion, predictions: Tensor, y: Any, weight: Tensor | None, how: Targets) -> Task:
+    """The task that one loss, its predictions and targets tell, once torch's loss has taken them."""
+    task = infer_task(criterion, predictions, y, how)
+    if criterion.kind is not None:  # a function of the user's may keep count of its calls
+        with torch.no_grad():
+            criterion(predictions, y, weight)
+    return task
+
+
+def call(model: nn.Module, x: Any) -> Any:
+    """Call a model with inputs by position (a tuple), by keyword (a dict) or alone."""
+    return model(*x) if type(x) is tuple else model(**x) if type(x) is dict else model(x)
+
+
+def forward_once(model: nn.Module, x: Any, dtype: torch.dtype) -> tuple[Any, dict[torch.dtype, torch.dtype]]:
+    """Return outputs for one batch, and how its whole numbers had to be cast for the model to take them.
+
+    They go in as they are (token ids, or images that the model scales itself); where the model refuses that, as the
+    indices or the floats that its layers take.
+
+    Raises:
+        ValueError: If one of torch's layers refuses its input, naming the layer and what arrived.
+    """
+    refusals: list[Exception] = []
+    with modes.evaluating(model), torch.no_grad(), preserved_rng():
+        for casts in _ways_to_cast(_whole_dtypes(x), dtype):
+            try:
+                return call(model, map_tensors(lambda tensor: tensor.to(casts.get(tensor.dtype)), x)), casts  # noqa: B023
+            except (RuntimeError, TypeError, ValueError, IndexError) as refusal:
+                refusals.append(refusal)
+    # what is left once the numbers are of a kind the layers take; the first where it is all about kinds
+    error = next((refusal for refusal in refusals if "type" not in str(refusal)), refusals[0])
+    raise explain_refusal(error, model, x)
+
+
+def casts_for(
+    model: nn.Module, x: Any, dtype: torch.dtype, known: Mapping[torch.dtype, torch.dtype]
+) -> Mapping[torch.dtype, torch.dtype]:
+    """Return the known casts, and those for whole numbers that were not seen before, at the price of one forward pass.
+
+    Args:
+        model: The user's module.
+        x: A batch's inputs, as the known casts leave them.
+        dtype: The model's floating dtype.
+        known: How whole numbers are cast, for each dtype seen so far.
+    """
+    if known.keys() >= set(_whole_dtypes(x)):
+        return known
+    return {**forward_once(model, x, dtype)[1], **known}
+
+
+def _whole_dtypes(x: Any) -> list[torch.dtype]:
+    found: dict[torch.dtype, None] = {}
+    map_tensors(lambda tensor: found.setdefault(tensor.dtype), x)
+    return [dtype for dtype in found if not (dtype.is_floating_point or dtype.is_complex)]
+
+
+def _ways_to_cast(whole: list[torch.dtype], dtype: torch.dtype) -> Iterator[dict[torch.dtype, torch.dtype]]:
+    """The ways to give whole numbers to a model, the plainest first, no two of them the same."""
+    as_they_are = {one: one for one in whole}
+    ids = as_they_are | {one: torch.int64 for one in whole if one not in (torch.bool, torch.int32, torch.int64)}
+    pixels = ids | {one: dtype for one in whole if one in (torch.bool, torch.uint8)}
+    ways = [as_they_are, ids, pixels, dict.fromkeys(whole, dtype)]
+    return (way for index, way in enumerate(ways) if way not in ways[:index])
+
+
+def explain_refusal(error: Exception, model: nn.Module, x: Any) -> Exception:
+    """Return what to raise where a model raised: which layer of torch's refused what, or the user's own error itself.
+
+    Args:
+        error: What was raised.
+        model: The user's module.
+        x: The batch's inputs.
+    """
+    explained = _call_refusal(error, model, x) or _layer_refusal(error, model, x)
+    if explained is None:
+        return error
+    explained.__cause__ = error
+    return explained
+
+
+def _call_refusal(error: Exception, model: nn.Module, x: Any) -> Exception | None:
+    """Inputs that ``forward`` has no parameters for."""
+    frame = [frame for frame, _ in traceback.walk_tb(error.__traceback__)][-1]
+    if not isinstance(error, TypeError) or frame.f_code.co_name != "_call_impl" or frame.f_locals["self"] is not model:
+        return None
+    return TypeError(
+        f"{type(model).__name__}.forward{inspect.signature(model.forward)} was called with {describe_outputs(x)}. "
+        f"Several inputs are a tuple by position, ((a, b), y), or a dict by keyword. Python says: {error}"
+    )
+
+
+def _layer_refusal(error: Exception, model: nn.Module, x: Any) -> Exception | None:
+    """An input that one of torch's own layers cannot take; an error from the user's own code is none."""
+    for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
+        layer, arrived = frame.f_locals.get("self"), frame.f_locals.get("input")
+        if not frame.f_code.co_filename.startswith(_TORCH) or (isinstance(layer, nn.Module) and any(layer.children())):
+            return None
+        if isinstance(layer, nn.Module) and isinstance(arrived, Tensor):
+            name = next((name for name, module in model.named_modules() if module is layer), "")
+            return ValueError(
+                f"The layer {name!r}, {layer}, cannot take what arrived: {tuple(arrived.shape)} of {arrived.dtype}. "
+                f"The batch was {describe_outputs(x)}. Change the layer or the data. torch says: {error}"
+            )
+    return None
+
+
+def infer_task(criterion: Criterion, predictions: Tensor, targets: Any, how: Targets) -> Task:
+    """Tell the task from the loss, and from shapes and dtypes where the loss is the user's own function.
+
+    Args:
+        criterion: The loss.
+        predictions: What the model gave for one batch.
+        targets: What is true, or ``None`` where only predictions are to be read.
+        how: How the loss takes its targets.
+
+    Raises:
+        ValueError: If torch's loss would be wrong or meaningless: fewer outputs than classes, no row per sample,
+            targets or probabilities out of range.
+    """
+    if criterion.kind is None:
+        return _told_by_shapes(criterion, predictions, targets, how)
+    rows = len(targets) if isinstance(targets, Tensor) else None
+    if predictions.ndim == 0 or (rows is not None and len(predictions) != rows):
+        raise ValueError(
+            f"The model gave {describe_outputs(predictions)} for {'one batch' if rows is None else f'{rows} rows'}. A "
+            "prediction has one row per sample on its first axis; a model that returns its own loss takes loss=None."
+        )
+    if criterion.kind == "classes":
+        return _class_task(criterion, predictions, targets, how)
+    if criterion.kind == "binary":
+        return _binary_task(criterion, predictions, targets, how)
+    tells_rates = isinstance(criterion.function, nn.PoissonNLLLoss) and criterion.function.log_input
+    return Task("regression") if isinstance(criterion.function, NUMBERS) and not tells_rates else Task()
+
+
+def _class_task(criterion: Criterion, predictions: Tensor, targets: Any, how: Targets) -> Task:
+    name = criterion.name
+    if predictions.ndim < 2 or predictions.shape[1] < 2:
+        raise ValueError(
+            f"{name!r} compares the outputs of two classes or more, and the model gives {tuple(predictions.shape)}: "
+            "its loss would be 0 whatever it says. Give the last layer one output per class, or use 'bce_with_logits'."
+        )
+    outputs = int(predictions.shape[1])
+    if how.classes is not None and len(how.classes) > outputs:
+        raise ValueError(
+            f"y holds {len(how.classes)} classes, {how.classes[:8].tolist()}, and the model has {outputs} outputs. "
+            f"Give its last layer {len(how.classes)}."
+        )
+    activation: Activation = "softmax" if isinstance(criterion.function, nn.CrossEntropyLoss) else "identity"
+    if isinstance(criterion.function, nn.NLLLoss):
+        activation = "exp"
+    task = Task("multiclass", activation, outputs, how.classes, criterion.ignore_index)
+    check_targets(criterion, task, targets)
+    return task
+
+
+def _binary_task(criterion: Criterion, predictions: Tensor, targets: Any, how: Targets) -> Task:
+    says_probabilities = isinstance(criterion.function, nn.BCELoss)
+    if says_probabilities and not bool(((predictions >= 0) & (predictions <= 1)).all()):
+        low, high = predictions.min().item(), predictions.max().item()
+        raise ValueError(
+            f"{criterion.name!r} takes probabilities, and the model gives numbers from {low:.4g} to {high:.4g}. Use "
+            "'bce_with_logits' for them, or end the model with a Sigmoid."
+        )
+    single = predictions.ndim == 1 or predictions.shape[1] == 1
+    classes = 2 if single else int(predictions.shape[1])
+    activation: Activation = "identity" if says_probabilities else "sigmoid"
+    task = Task("binary" if single else "multilabel", activation, classes, how.classes)
+    check_targets(criterion, task, targets)
+    return task
+
+
+def _told_by_shapes(criterion: Criterion, predictions: Tensor, targets: Any, how: Targets) -> Task:
+    """The task of a function of the user's, from the look of what it compares."""
+    own_parameters = isinstance(criterion.function, nn.Module) and any(True for _ in criterion.function.parameters())
+    if not isinstance(targets, Tensor) or own_parameters:  # with parameters it compares embeddings, not answers
+        return Task()
+    if targets.is_floating_point():
+        return Task("regression" if targets.numel() == predictions.numel() else None)
+    if answers_classes(predictions, targets):
+        return Task("multiclass", "identity", int(predictions.shape[1]), how.classes)
+    return Task()
+
+
+def _own_task(outputs: Any, x: Any) -> Task:
+    """The task of a model that returns its own loss, when it also returns logits and got labels."""
+    logits, labels = own_answers(outputs, x)
+    if logits is None or labels is None:
+        return Task()
+    if answers_classes(logits, labels):
+        last = logits.ndim > 2 and prediction(outputs).shape[:-1] == x["labels"].shape
+        return Task("multiclass", "softmax", int(logits.shape[1]), None, IGNORED_LABEL, classes_last=last)
+    if labels.is_floating_point() and labels.shape == logits.shape and logits.ndim == 2 and logits.shape[1] > 1:
+        return Task("multilabel", "sigmoid", int(logits.shape[1]))
+    return Task("regression") if labels.is_floating_point() else Task()
+
+
+def checked_targets(criterion: Criterion, task: Task, y: Any) -> Task:
+    """Check every target in memory against the outputs; return the task, without ``ignore_index`` where none is."""
+    ignored = check_targets(criterion, task, y)
+    return task if ignored or task.ignore_index is None else replace(task, ignore_index=None)
+
+
+def check_targets(criterion: Criterion, task: Task, y: Any, name: str = "y") -> bool:
+    """Refuse targets that the outputs have no room for; tell whether some may be of ``ignore_index``.
+
+    Args:
+        criterion: The loss.
+        task: What it asks.
+        y: Targets, all that are in memory; of others nothing is known.
+        name: What the user calls them.
+
+    Raises:
+        ValueError: Naming the range, the first row out of it and, where there is one, the mend.
+    """
+    if not isinstance(y, Tensor):
+        return criterion.ignore_index is not None
+    if criterion.kind == "binary":
+        _check_shares(y, name)
+    if criterion.kind != "classes" or y.is_floating_point() or task.num_classes is None:
+        return False
+    counted = torch.ones_like(y, dtype=torch.bool)
+    if criterion.ignore_index is not None:
+        counted = torch.ne(y, criterion.ignore_index)
+    wrong = ((y < 0) | (y >= task.num_classes)) & counted
+    if bool(wrong.any()):
+        raise _out_of_range(y, int(wrong.nonzero()[0][0]), task.num_classes, name)
+    return not bool(counted.all())
+
+
+def _out_of_range(y: Tensor, row: int, outputs: int, name: str) -> ValueError:
+    low, high = int(y.min()), int(y.max())
+    mend = f"Give it {high + 1} outputs, or number the classes from 0: numpy.unique({name}, return_inverse=True)[1]."
+    if low == 1 and high == outputs:
+        mend = f"Labels look 1-based: use {name} - 1."
+    if low < 0:
+        mend = f"To leave out the rows of {low}, pass loss=nn.CrossEntropyLoss(ignore_index={low})."
+    return ValueError(
+        f"{name} holds classes from {low} to {high} (first out of range in row {row}), and the model has outputs for 0 "
+        f"to {outputs - 1}. {mend}"
+    )
+
+
+def _check_shares(y: Tensor, name: str) -> None:
+    wrong = (y < 0) | (y > 1)  # the loss of such a target can become negative
+    if bool(wrong.any()):
+        position = wrong.nonzero()[0]
+        raise ValueError(
+            f"{name} holds {y[tuple(position)].item():g} in row {int(position[0])}, and this loss takes targets from 0 "
+            "to 1. For classes 0, 1, 2, ... use 'cross_entropy'; for numbers, 'mse'."
+        )
+
+
+def class_weights(given: Any, task: Any, criterion: Any) -> Tensor | None:
+    """Return one weight per class index from what the user passed: a dict by label, or one for each class in order.
+
+    Raises:
+        ValueError: If a class is missing or unknown, a weight is negative or not finite, all are 0, or the run has no
+            classes to weigh.
+        TypeError: If it is neither a dict nor a sequence.
+    """
+    if given is None:
+        return None
+    if not isinstance(criterion, Criterion) or not isinstance(task, Task) or task.kind not in ("binary", "multiclass"):
+        raise ValueError(
+            "class_weight weighs the classes of one loss, and this run has none. Leave it out, or use sample_weight."
+        )
+    if getattr(criterion.function, "weight", None) is not None:
+        raise ValueError("class_weight was given, and the loss has class weights of its own. Keep one of them.")
+    labels = list(range(task.num_classes or 2)) if task.classes is None else task.classes.tolist()
+    by_label = _by_label(given, labels)
+    missing = [label for label in labels if label not in by_label]
+    unknown = [label for label in by_label if label not in labels]
+    if missing or unknown:
+        raise ValueError(
+            f"class_weight needs one weight for each class {labels}; missing {missing}, unknown {unknown}."
+        )
+    weights = torch.tensor([float(by_label[label]) for label in labels])
+    if not bool(torch.isfinite(weights).all()) or bool((weights < 0).any()) or not bool(weights.any()):
+        raise ValueError(f"class_weight holds finite weights of 0 or more, some above 0, got {by_label}.")
+    return weights
+
+
+def _by_label(given: Any, labels: list[Any]) -> dict[Any, Any]:
+    if isinstance(given, Mapping):
+        return dict(given)
+    if isinstance(given, str) or not hasattr(given, "__len__"):
+        raise TypeError(f"class_weight is a dict by label or a sequence in the classes' order, got {given!r}.")
+    if len(given) != len(labels):
+        raise ValueError(f"class_weight holds {len(given)} weights, and the classes are {labels}. Pass one for each.")
+    return dict(zip(labels, given, strict=True))

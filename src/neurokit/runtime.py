@@ -1,0 +1,138 @@
+"""Runtime: where a step runs and in which numbers. The loop and the trainer never ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Literal, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from neurokit.tree import map_tensors
+
+Precision = Literal["fp32", "bf16", "fp16"]
+Step = TypeVar("Step", bound=Callable[..., Any])
+
+_AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class Runtime:
+    """The device, the number format and the update of the weights.
+
+    Attributes:
+        device: Where the model and its batches are.
+        autocast: Context for a forward pass in the chosen precision; reused, as making one costs more than entering.
+        scaler: Gradient scaler for fp16, which would lose small gradients; ``None`` otherwise.
+        accumulate: Batches in an accumulation window, after which the weights are updated.
+        closes: Whether the present batch closes its window. Set by the loop, fixed for a compiled step.
+    """
+
+    def __init__(
+        self, device: torch.device, precision: Precision, accumulate: int, max_grad_norm: float | None
+    ) -> None:
+        self.device = device
+        self.accumulate = accumulate
+        self.max_grad_norm = max_grad_norm
+        self.autocast: AbstractContextManager[Any] = nullcontext()
+        if precision in _AUTOCAST:
+            self.autocast = torch.autocast(device.type, _AUTOCAST[precision])
+        self.scaler = torch.amp.GradScaler(device.type) if precision == "fp16" else None
+        self.closes = True
+        self._parameters: tuple[nn.Parameter, ...] = ()
+        self._window_weight: Tensor | float | None = None  # None: no window is open
+
+    def prepare(self, optimizers: Iterable[Optimizer]) -> None:
+        """Take the optimizers' parameters, in their present groups: a step clears, clips and scales their gradients."""
+        groups = [group["params"] for optimizer in optimizers for group in optimizer.param_groups]
+        self._parameters = tuple(dict.fromkeys(parameter for group in groups for parameter in group))
+
+    def prepare_step(self, step: Step) -> Step:
+        """Return the form of a training step that this runtime runs: here, the step itself."""
+        return step
+
+    def place(self, value: Any) -> Any:
+        """Bring every tensor of a batch to the device."""
+        return map_tensors(self._to_device, value)
+
+    def _to_device(self, tensor: Tensor) -> Tensor:
+        return tensor.to(self.device, non_blocking=True)
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of the window before."""
+        if self._window_weight is None:
+            for parameter in self._parameters:
+                parameter.grad = None
+
+    def backward(self, loss: Tensor, weight: Tensor | float | None = None) -> None:
+        """Compute gradients of a mean loss. In an accumulation window those of sums add up, to be divided once.
+
+        Args:
+            loss: The mean, as it is reported.
+            weight: What it is a mean over; matters in an accumulation window only. ``None`` for a sum, never divided.
+        """
+        if self.accumulate > 1:
+            if weight is not None:
+                loss = loss * weight
+            before = 0 if self._window_weight is None else self._window_weight
+            self._window_weight = 1 if weight is None else before + weight
+        (loss if self.scaler is None else self.scaler.scale(loss)).backward()
+
+    def step(self, optimizers: Iterable[Optimizer]) -> None:
+        """Update the weights, if the present batch closes its window."""
+        if not self.closes:
+            return
+        if self._window_weight is not None:
+            self._divide_gradients(self._window_weight)
+            self._window_weight = None
+        for optimizer in optimizers:
+            if self.scaler is not None:
+                self.scaler.unscale_(optimizer)
+        if self.max_grad_norm is not None:
+            nn.utils.clip_grad_norm_(self._parameters, self.max_grad_norm)
+        for optimizer in optimizers:
+            if self.scaler is None:
+                optimizer.step()
+            else:
+                self.scaler.step(optimizer)
+        if self.scaler is not None:
+            self.scaler.update()
+
+    def _divide_gradients(self, weight: Tensor | float) -> None:
+        gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
+        if isinstance(weight, Tensor):
+            weight = torch.where(weight == 0, 1, weight)  # a window in which nothing counted has no gradient to scale
+        if gradients:
+            torch._foreach_div_(gradients, weight)
+
+    def abandon_window(self) -> None:
+        """Forget a window that a broken epoch left open."""
+        self._window_weight = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """The gradient scaler, and an accumulation window that is still open: its gradients and its weight."""
+        state: dict[str, Any] = {} if self.scaler is None else {"scaler": self.scaler.state_dict()}
+        if self._window_weight is not None:
+            state["window"] = {
+                "weight": self._window_weight,
+                "gradients": [parameter.grad for parameter in self._parameters],
+            }
+        return state
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what ``state_dict`` gave."""
+        if self.scaler is not None and "scaler" in state:
+            self.scaler.load_state_dict(state["scaler"])
+        self._window_weight = None
+        if "window" in state:
+            weight = state["window"]["weight"]
+            self._window_weight = weight.to(self.device) if isinstance(weight, Tensor) else weight
+            for parameter, gradient in zip(self._parameters, state["window"]["gradients"], strict=True):
+                parameter.grad = None if gradient is None else gradient.to(parameter.device)
+
+
+def floating_dtype(model: nn.Module) -> torch.dtype:
+    """Return the dtype of a model's first floating parameter or buffer: what its floating inputs are cast to."""
+    tensors: Sequence[Tensor] = [*model.parameters(), *model.buffers()]
+    return next((tensor.dtype for tensor in tensors if tensor.is_floating_point()), torch.get_default_dtype())

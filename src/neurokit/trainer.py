@@ -1,0 +1,993 @@
+"""Trainer: what is trained, and its state. ``fit``, ``evaluate`` and ``predict`` over any ``nn.Module``."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import logging
+import math
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+from torch.optim import Optimizer
+
+from neurokit import checkpoint, loop, modes, probe
+from neurokit.arguments import check_choice, check_count
+from neurokit.callbacks.callback import Callback
+from neurokit.callbacks.hooks import Hooks
+from neurokit.callbacks.progress_bar import ProgressBar
+from neurokit.data.batch import Batch
+from neurokit.data.conversion import Conversion
+from neurokit.data.memory import InMemoryLoader
+from neurokit.data.sources import Loader, make_loader
+from neurokit.data.targets import Targets
+from neurokit.data.training import Reading, TrainingData
+from neurokit.devices import select_device
+from neurokit.distributed import check_strategy
+from neurokit.history import History
+from neurokit.losses import Criterion, make_criterion
+from neurokit.means import RunningMeans
+from neurokit.metrics import MetricSet
+from neurokit.optimizers import check_coverage, check_optimizer, make_optimizers, needs_closure
+from neurokit.outputs import output_fields, prediction
+from neurokit.predictions import joined, labels_of, probabilities, to_numpy
+from neurokit.probe import FirstLook, call
+from neurokit.record import RunRecord
+from neurokit.runtime import Runtime, floating_dtype
+from neurokit.seeding import rng_state, set_rng_state
+from neurokit.show_loop import LoopPlan, optimizer_call, show_loop
+from neurokit.state import TrainingState
+from neurokit.step import StepOutput as StepOutput
+from neurokit.step import require_gradient, score, step_logs, window_weight
+from neurokit.summary import layer_table
+from neurokit.task import Task
+
+logger = logging.getLogger("neurokit")
+
+
+class Trainer:
+    """Trains, evaluates and applies any ``nn.Module``, which stays what it is.
+
+    Args:
+        model: What is trained. It is moved to the device in place; nothing else about it changes.
+        loss: A name such as ``"cross_entropy"`` or ``"mse"`` (every loss of ``torch.nn`` of two inputs), a module, a
+            function ``(predictions, targets) -> Tensor``, a dict of these by output name, or ``None`` for a model that
+            returns its own loss.
+        optimizer: A name of ``torch.optim`` in any case (fused where torch has it), a class or factory
+            ``params -> Optimizer``, an instance, or a dict of instances, or of factories whose keys name submodules.
+        learning_rate: For an optimizer given by name or class; ``None`` is torch's default.
+        metrics: Names such as ``"accuracy"``, ``nk.Metric`` or torchmetrics objects, or functions ``(y_true, y_pred)``.
+        device: ``"auto"`` takes CUDA, then MPS, then the CPU; anything else is a torch device.
+        precision: ``"fp32"``, ``"bf16"`` or ``"fp16"`` (autocast; the weights stay as they are).
+        compile: Compile the model's forward with ``torch.compile``.
+        strategy: ``"auto"`` and ``"none"`` train in this process.
+        accumulate: Batches whose gradients add up to one update, exactly as if they were one batch.
+        max_grad_norm: Clip the gradients' global norm to this before each update.
+
+    Raises:
+        TypeError: If the model is no module, or an argument is of the wrong kind.
+        ValueError: If a name is unknown, a number out of range, or the optimizer holds none of the model's parameters.
+
+    Example:
+        >>> x = torch.linspace(-1, 1, 64).reshape(-1, 1)
+        >>> trainer = Trainer(nn.Linear(1, 1), loss="mse", optimizer="sgd", learning_rate=0.5)
+        >>> history = trainer.fit(x, 3 * x + 1, epochs=20, verbose=0)
+        >>> trainer.predict(torch.tensor([[2.0]])).round(1)
+        array([[7.]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        *,
+        loss: Any = None,
+        optimizer: Any = "adam",
+        learning_rate: float | None = None,
+        metrics: Any = (),
+        device: str | torch.device = "auto",
+        precision: Literal["fp32", "bf16", "fp16"] = "fp32",
+        compile: bool = False,
+        strategy: Literal["auto", "ddp", "fsdp", "none"] = "auto",
+        accumulate: int = 1,
+        max_grad_norm: float | None = None,
+    ) -> None:
+        _check_model(model)
+        check_choice("precision", precision, ("fp32", "bf16", "fp16"))
+        check_count("accumulate", accumulate)
+        if max_grad_norm is not None and not max_grad_norm > 0:
+            raise ValueError(
+                f"max_grad_norm is a number above 0, got {max_grad_norm!r}. Pass 1.0, or None not to clip."
+            )
+        check_strategy(strategy)
+        self.arguments: dict[str, Any] = {
+            "loss": loss, "optimizer": optimizer, "learning_rate": learning_rate, "metrics": metrics, "device": device,
+            "precision": precision, "compile": compile, "strategy": strategy, "accumulate": accumulate,
+            "max_grad_norm": max_grad_norm,
+        }  # fmt: skip
+        self.model = model
+        self.criterion = make_criterion(loss)
+        self.runtime = Runtime(select_device(device), precision, accumulate, max_grad_norm)
+        self.optimizers: dict[str, Optimizer] = {}
+        self.task: Task | dict[str, Task] | None = None
+        self.metrics = self._test_metrics = MetricSet.resolve((), Task())
+        self.state = TrainingState()
+        self.history = History({})
+        self.record = RunRecord()
+        self.means = RunningMeans(self.runtime.device)
+        self._targets = _targets_for(self.criterion, floating_dtype(model))
+        self._conversion = Conversion(floating_dtype(model), self._targets)
+        self._hooks = Hooks((), self)
+        self._feed: loop.Feed | None = None
+        self._seeded = False
+        self._notes: list[str] = []
+        self._fit_began = self._epoch_began = 0.0
+        self._chosen = ""
+        self._shown: LoopPlan | None = None
+        self._steps_itself = type(self).train_step is not Trainer.train_step
+        self._is_plain = type(self).compute_loss is Trainer.compute_loss and not self._steps_itself
+        model.to(self.runtime.device)
+        for one in self._criteria():
+            one.to(self.runtime.device, floating_dtype(model))
+        if _lazy_parameters(model):
+            check_optimizer(optimizer, model, learning_rate)
+        else:
+            self._make_optimizers()
+        if compile:
+            model.compile()
+
+    def _criteria(self) -> list[Criterion]:
+        if isinstance(self.criterion, Criterion):
+            return [self.criterion]
+        return list(self.criterion.values()) if self.criterion else []
+
+    def _make_optimizers(self) -> None:
+        own = [p for one in self._criteria() if isinstance(one.function, nn.Module) for p in one.function.parameters()]
+        self.optimizers = make_optimizers(self.arguments["optimizer"], self.model, self.arguments["learning_rate"], own)
+        self._steppers = tuple(self.optimizers.values())
+        self._closure = any(map(needs_closure, self._steppers))
+        if self._closure and (
+            len(self._steppers) > 1 or self.runtime.accumulate > 1 or self.runtime.scaler is not None
+        ):
+            raise ValueError(
+                "LBFGS evaluates the loss of a batch several times a step, so it works alone: with one optimizer, "
+                "accumulate=1 and precision 'fp32' or 'bf16'. Change these, or take another optimizer."
+            )
+        self.runtime.prepare(self._steppers)
+
+    @property
+    def optimizer(self) -> Optimizer | dict[str, Optimizer]:
+        """The optimizer; where several were given, a dict of them by name."""
+        return self.optimizers.get("", self.optimizers)
+
+    # ------------------------------------------------------------------------------------------------- one batch
+
+    def train_step(self, batch: Batch) -> Mapping[str, Any]:
+        """Learn from one batch; return what to log. Override it for another way of learning, such as a GAN's.
+
+        Args:
+            batch: Inputs, targets and weights, on the device.
+
+        Returns:
+            Mean values by name, logged under these names. Tensors need not be detached: they are averaged by rows.
+        """
+        if self._closure:
+            return self._closure_step(batch)
+        runtime = self.runtime
+        runtime.zero_grad()
+        output = self.compute_loss(batch)
+        loss = require_gradient(output, self.model)
+        runtime.backward(loss, None if runtime.accumulate == 1 else window_weight(output, batch))
+        runtime.step(self._steppers)
+        return step_logs(output, batch, self.metrics)
+
+    def _closure_step(self, batch: Batch) -> Mapping[str, Any]:
+        """A step of LBFGS, which evaluates the loss itself; the first evaluation is what is logged."""
+        outputs: list[StepOutput] = []
+
+        def evaluate() -> Tensor:
+            self.runtime.zero_grad()
+            output = self.compute_loss(batch)
+            loss = require_gradient(output, self.model)
+            self.runtime.backward(loss)
+            outputs.append(output)
+            return loss.detach()
+
+        self._steppers[0].step(evaluate)  # type: ignore[arg-type]  # LBFGS takes a tensor, as its documentation does
+        return step_logs(outputs[0], batch, self.metrics)
+
+    def compute_loss(self, batch: Batch) -> StepOutput:
+        """Run the model on one batch and compare. Override it for another loss, another input, or another mean.
+
+        Args:
+            batch: Inputs, targets and weights, on the device.
+
+        Returns:
+            The loss, a mean over ``weight`` (rows when ``None``), and what the metrics compare.
+        """
+        x = batch.x
+        with self.runtime.autocast:
+            outputs = self.model(*x) if type(x) is tuple else self.model(**x) if type(x) is dict else self.model(x)
+            return score(self.criterion, outputs, batch, self.model.training)
+
+    def test_step(self, batch: Batch, metrics: MetricSet) -> Mapping[str, Any]:
+        """Evaluate one batch: its losses, and its predictions into the metrics."""
+        try:
+            return step_logs(self.compute_loss(batch), batch, metrics)
+        except (RuntimeError, TypeError) as error:
+            raise probe.explain_refusal(error, self.model, batch.x)  # noqa: B904  it has its own cause
+
+    def predict_step(self, batch: Batch) -> Any:
+        """Return the model's outputs for one batch, in their own structure."""
+        try:
+            with self.runtime.autocast:
+                return call(self.model, batch.x)
+        except (RuntimeError, TypeError) as error:
+            raise probe.explain_refusal(error, self.model, batch.x)  # noqa: B904  it has its own cause
+
+    # ----------------------------------------------------------------------------------------------------- fit
+
+    def fit(
+        self,
+        x: Any,
+        y: Any = None,
+        *,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        validation_data: Any = None,
+        validation_split: float = 0.0,
+        shuffle: bool = True,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        steps_per_epoch: int | None = None,
+        callbacks: Iterable[Callback] = (),
+        resume: str | Path | None = None,
+        checks: bool = True,
+        verbose: int | Literal["auto"] = "auto",
+    ) -> History:
+        """Train, and return what each epoch gave.
+
+        Args:
+            x: Arrays (NumPy, tensors, pandas, scipy sparse, a list of rows; several inputs as a tuple by position or a
+                dict by keyword), a ``Dataset``, a ``DataLoader``, or any iterable of batches.
+            y: Targets, one row per sample, for arrays. Class labels may be strings.
+            batch_size: Rows in a batch: 32 for data in memory; a loader has its own.
+            epochs: Passes over the data, or the run's total where it resumes.
+            validation_data: ``(x, y)``, ``(x, y, sample_weight)``, or anything ``x`` may be. Never shuffled.
+            validation_split: The share of rows that validate instead of training: random, seeded, stratified for
+                classes, and recorded.
+            shuffle: Visit the rows in a new order each epoch, a function of the seed and the epoch.
+            sample_weight: One weight per row, for loss and metrics.
+            class_weight: A weight by class label, for the loss.
+            steps_per_epoch: Batches in an epoch, each epoch going on where the one before stopped.
+            callbacks: What else happens; see ``nk.Callback``.
+            resume: A run folder: go on from its newest checkpoint, or start when there is none.
+            checks: Look at the first batch before training: shapes, label ranges, whether anything can learn.
+            verbose: 0 is silent, 1 a progress bar, 2 a line per epoch; ``"auto"`` is a bar on a terminal, else lines.
+
+        Raises:
+            TypeError: If something is of the wrong kind, before anything is changed.
+            ValueError: If something is out of range or does not fit, before anything is changed.
+            NonFiniteLoss: If the loss becomes NaN or infinite, after everything is closed.
+
+        Example:
+            >>> x = torch.linspace(-1, 1, 8).reshape(-1, 1)
+            >>> Trainer(nn.Linear(1, 1), loss="mse").fit(x, 2 * x, epochs=2, verbose=0).epoch
+            [0, 1]
+        """
+        plan = self._plan(
+            x, y, sample_weight, validation_data, batch_size=batch_size, epochs=epochs,
+            validation_split=validation_split, shuffle=shuffle, class_weight=class_weight,
+            steps_per_epoch=steps_per_epoch, callbacks=_listed(callbacks), resume=resume, checks=checks,
+            verbose=verbose,
+        )  # fmt: skip
+        self._begin(plan)
+        assert self._feed is not None
+        try:
+            loop.fit(self, self._feed, plan.data.validation, plan.hooks, lambda: self._resume(plan.restored))
+        finally:
+            self._feed = None
+        return self.history
+
+    def _plan(
+        self, x: Any, y: Any, weight: Any, validation_data: Any, *, batch_size: int | None, epochs: int,
+        validation_split: float, shuffle: bool, class_weight: Any, steps_per_epoch: int | None,
+        callbacks: list[Callback], resume: str | Path | None, checks: bool, verbose: Literal["auto"] | int,
+    ) -> _Plan:  # fmt: skip
+        """Check everything a fit needs, and change nothing."""
+        if self._feed is not None:
+            raise RuntimeError("This trainer is in the middle of a fit. Call fit again after it, not in a callback.")
+        check_count("epochs", epochs)
+        check_choice("verbose", verbose, ("auto", 0, 1, 2))
+        for name, value in (("batch_size", batch_size), ("steps_per_epoch", steps_per_epoch)):
+            if value is not None:
+                check_count(name, value)
+        restored = self._read_checkpoint(resume)
+        seed = self._data_seed(restored)
+        reading = self._reading(copy.deepcopy(self._targets), seed, join_lone_row=self._trains_batch_norm())
+        data = TrainingData.read(
+            x, y, weight, reading, batch_size=batch_size, shuffle=shuffle,
+            validation_data=validation_data, validation_split=validation_split,
+        )  # fmt: skip
+        _check_passes(data, epochs, steps_per_epoch)
+        look = self._look(data.train, reading.targets, checks)
+        if data.validation is not None:
+            held_out = self._look(data.validation, reading.targets, checks)  # the same demands; training tells the task
+            look = look._replace(casts={**held_out.casts, **look.casts})
+        per_epoch = steps_per_epoch or data.train.num_batches
+        updates = None if per_epoch is None else -(-per_epoch // self.runtime.accumulate)
+        asked = self._asked_by(data.train, look.task)
+        return _Plan(
+            arguments={
+                "batch_size": batch_size, "epochs": epochs, "validation_split": validation_split, "shuffle": shuffle,
+                "sample_weight": weight is not None, "class_weight": class_weight, "steps_per_epoch": steps_per_epoch,
+                "callbacks": callbacks, "resume": resume, "checks": checks, "verbose": verbose,
+            },
+            data=data,
+            targets=reading.targets,
+            look=look,
+            asked=asked,
+            class_weight=probe.class_weights(class_weight, look.task, self.criterion),
+            metrics=MetricSet.resolve(self.arguments["metrics"], asked),
+            state=TrainingState(seed=seed, epochs=epochs, steps_per_epoch=per_epoch, updates_per_epoch=updates),
+            hooks=Hooks([_Bookkeeper(), *callbacks, *_progress(verbose)], self),
+            restored=restored,
+        )  # fmt: skip
+
+    def _begin(self, plan: _Plan) -> None:
+        """Take over what was planned: from here on things change."""
+        tasks = list(plan.asked.values()) if isinstance(plan.asked, dict) else [plan.asked]
+        for criterion, task in zip(self._criteria(), tasks, strict=False):
+            criterion.class_weight = plan.class_weight
+            criterion.counts_ignored = task.kind is None or task.ignore_index is not None
+        self._targets, self.metrics, self.state, self._hooks = plan.targets, plan.metrics, plan.state, plan.hooks
+        self._seeded = True
+        self._notes = []
+        self._take(plan.look, validates=plan.data.validation is not None)
+        check_coverage(self.optimizers, self.model)
+        self._feed = loop.Feed(self, plan.data.train, cut=plan.arguments["steps_per_epoch"] is not None)
+        self.history = History(self.monitors)
+        self._shown = self._loop_plan(plan.arguments, plan)
+        self._fit_began = self._epoch_began = time.perf_counter()
+        self.record = RunRecord.begin(
+            self.model, self.runtime.device, data_seed=plan.state.seed, task=self._task_in_words(),
+            split=plan.data.split, parameters=self.arguments | plan.arguments,
+            data={"train": plan.data.train, "validation": plan.data.validation},
+        )  # fmt: skip
+        if not any(module.training for module in self.model.modules()):
+            self._note("The whole model is in eval(), as pretrained ones arrive: it trains as a whole, dropout too.")
+        if getattr(plan.data.train, "joins", False):
+            self._note("The last batch would have one row, too few for BatchNorm: it joins the batch before it.")
+        if plan.arguments["resume"] is not None and plan.restored is None:
+            self._note(
+                f"{plan.arguments['resume']} holds no checkpoint to resume from: the run starts at the beginning."
+            )
+
+    def _trains_batch_norm(self) -> bool:
+        """Tell whether a BatchNorm layer will take statistics of a training batch."""
+        norms = [module for module in self.model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+        whole = not any(module.training for module in self.model.modules())
+        return any(module.training or whole for module in norms)
+
+    def _look(self, loader: Loader, targets: Any, checks: bool) -> FirstLook:
+        """One look at the first batch: what is asked, and whether it can be learnt at all."""
+        plain = self._is_plain
+        lazy = bool(_lazy_parameters(self.model))
+        needed = lazy or bool(self.arguments["metrics"])
+        if self.criterion is None and not plain:
+            return FirstLook(Task(), "", {})
+        if not checks and not needed and self.task is not None:
+            return FirstLook(self.task, "", self._conversion.casts)
+        batch = Conversion(floating_dtype(self.model), targets)(self.runtime.place(loader.peek()))
+        try:
+            look = probe.look(self.model, self.criterion, batch, targets, floating_dtype(self.model))
+        except Exception as error:
+            if plain and self.criterion is None and isinstance(error, TypeError):
+                raise TypeError(
+                    f"{error} With loss=None everything a batch holds goes to forward, because the model returns its "
+                    "own loss. Is a loss missing, such as Trainer(model, loss='cross_entropy')?"
+                ) from error
+            if lazy or (plain and (needed or self.criterion is not None)):
+                raise
+            return FirstLook(Task(), "", {})  # the user's own step may never call forward
+        self._asked_by(loader, look.task)
+        if plain and checks and not any(parameter.requires_grad for parameter in self.model.parameters()):
+            count = sum(1 for _ in self.model.parameters())
+            raise ValueError(
+                f"None of the {count} parameter tensors of {type(self.model).__name__} is trainable: everything is "
+                "frozen. Set requires_grad_(True) on the part that is to learn."
+            )
+        return look
+
+    def _asked_by(self, loader: Loader, task: Any) -> Any:
+        """Check every target in memory; return the task, without ``ignore_index`` where none of them is ignored."""
+        if not isinstance(loader, InMemoryLoader) or self.criterion is None:
+            return task
+        if isinstance(self.criterion, dict):
+            return {
+                name: probe.checked_targets(one, task[name], loader.y[name]) for name, one in self.criterion.items()
+            }
+        return probe.checked_targets(self.criterion, task, loader.y)
+
+    def _take(self, look: FirstLook, validates: bool) -> None:
+        """Take over what the first look told, and name everything this fit will log."""
+        self.task = look.task
+        self._test_metrics = MetricSet.resolve(self.arguments["metrics"], look.task)
+        self._conversion = Conversion(floating_dtype(self.model), self._targets, look.casts)
+        self._chosen = look.chosen
+        if not self.optimizers:
+            self._make_optimizers()
+        directions: dict[str, Any] = {"loss": "min"}
+        if isinstance(self.criterion, dict):
+            directions |= {f"{name}_loss": "min" for name in self.criterion}
+        directions |= self.metrics.directions
+        self.monitors = dict(directions)
+        if validates:
+            self.monitors |= {f"val_{name}": direction for name, direction in directions.items()}
+        self.monitors |= dict.fromkeys(self.learning_rates(), None)
+        self.monitors_are_complete = not self._steps_itself and self.criterion is not None
+
+    def _read_checkpoint(self, folder: str | Path | None) -> dict[str, Any] | None:
+        """The state to resume from; ``None`` when there is none."""
+        newest = None if folder is None else checkpoint.newest(Path(folder))
+        return None if newest is None else checkpoint.read(newest)
+
+    def _data_seed(self, restored: Mapping[str, Any] | None) -> int:
+        """The seed of order and split: the resumed run's, else the first fit's, else torch's as it is now."""
+        if restored is not None:
+            return int(restored["state"]["seed"])
+        return self.state.seed if self._seeded else torch.initial_seed()
+
+    def _resume(self, state: Mapping[str, Any] | None) -> None:
+        """Put back a checkpoint, the random streams last."""
+        if state is None:
+            return
+        assert self._feed is not None
+        saved = RunRecord.from_json(state["record"])
+        for text in saved.differences(self.record):
+            self._note(text)
+        task = self.task
+        self.load_state_dict(state)
+        self.task = task
+        self.history.load_state_dict(state["history"])
+        for name in self._hooks.load_state_dict(state["callbacks"]):
+            self._note(f"The checkpoint holds the state of a {name}, and this fit has none: it is left out.")
+        self._feed.loader.load_state_dict(state["data"])
+        self.record.timings["epochs"] = saved.timings["epochs"]
+        self.means.load_state_dict(state["means"])
+        self.metrics.load_state_dict(state["metrics"])
+        if self.state.batch and not isinstance(self._feed.loader, InMemoryLoader):
+            self._note(f"Resuming at batch {self.state.batch + 1}: the batches before it are passed over.")
+        set_rng_state(state["rng"])
+
+    def end_epoch(self, epoch: int, logs: dict[str, float]) -> None:
+        """Write an epoch into history and record, and count it."""
+        self.history.append(epoch, logs)
+        self.record.timings["epochs"].append(round(time.perf_counter() - self._epoch_began, 6))
+        self.record.epochs_run = len(self.history.epoch)
+        self.record.metrics["last"] = dict(logs)
+        self.state.end_epoch()
+
+    def end_fit(self) -> None:
+        """Complete history and record, however the fit ended."""
+        self.history.directions |= self.monitors
+        self.history.stop_reason = self.record.stop_reason = self.state.stop_reason or "completed"
+        self.record.timings["seconds"] = round(time.perf_counter() - self._fit_began, 6)
+        self.record.findings = [{"level": "note", "message": note} for note in self._notes]
+        self.record.metrics["best"] = {
+            name: float(self.history.best(name, direction))
+            for name, direction in self.monitors.items()
+            if direction and any(map(math.isfinite, self.history.history.get(name, ())))
+        }
+
+    def place(self, batch: Batch) -> Batch:
+        """Bring a batch to the device, in the dtypes the model and the loss take."""
+        return self._conversion(self.runtime.place(batch))
+
+    def holds(self, loader: Loader) -> bool:
+        """Tell whether a loader's batches are where and what they shall be already."""
+        on_device = isinstance(loader, InMemoryLoader) and loader.is_on(self.runtime.device)
+        return on_device and all(given is taken for given, taken in self._conversion.casts.items())
+
+    def begin_epoch(self) -> None:
+        """Make room for an epoch's means; take up parameter groups that callbacks changed."""
+        self.means = RunningMeans(self.runtime.device)
+        self.metrics.reset()
+        self.runtime.prepare(self._steppers)
+        self._epoch_began = time.perf_counter()
+
+    def begin_evaluation(self) -> tuple[RunningMeans, MetricSet]:
+        """Fresh means and metrics, so that an evaluation in the middle of an epoch leaves the epoch's own alone."""
+        return RunningMeans(self.runtime.device), self._test_metrics.fresh()
+
+    def finish_logs(self, means: RunningMeans, metrics: MetricSet) -> dict[str, float]:
+        """Return means and metrics as floats: the one host read of an epoch."""
+        logs = means.compute()
+        if isinstance(self.criterion, dict) and all(f"{name}_loss" in logs for name in self.criterion):
+            logs["loss"] = sum(logs[f"{name}_loss"] for name in self.criterion)  # each over its own weights
+        scores = metrics.compute()
+        if self._steps_itself and means is self.means:  # an own train_step feeds the metrics, or leaves them
+            scores = {name: value for name, value in scores.items() if not math.isnan(value)}
+        if not logs and self.criterion is None and means is not self.means:
+            self._note("The model gives no loss in eval mode, so there is no val_loss.")
+        return logs | scores
+
+    def learning_rates(self) -> dict[str, float]:
+        """Return the present learning rate, ``lr``, or ``lr_NAME`` for several optimizers; the first group's."""
+        rates = {f"lr_{name}" if name else "lr": one.param_groups[0]["lr"] for name, one in self.optimizers.items()}
+        return {name: float(rate) for name, rate in rates.items()}
+
+    def stop(self, reason: str) -> None:
+        """End the present ``fit`` after this batch; its epoch still validates and ends."""
+        self.state.stop_reason = str(reason)
+
+    def train_batches(self) -> Iterator[Batch]:
+        """Yield the batches of the present fit's training data once, on the device."""
+        if self._feed is None:
+            raise RuntimeError("There are no training data: train_batches works during a fit. Call it from a callback.")
+        return loop.placed(self, self._feed.loader)
+
+    def _note(self, text: str) -> None:
+        """Say something worth knowing once, and keep it for the record."""
+        if text not in self._notes:
+            self._notes.append(text)
+            logger.warning(text)
+
+    # --------------------------------------------------------------------------------------- evaluate and predict
+
+    def evaluate(
+        self,
+        x: Any,
+        y: Any = None,
+        *,
+        batch_size: int | None = None,
+        sample_weight: Any = None,
+        callbacks: Iterable[Callback] = (),
+        verbose: int = 0,
+    ) -> dict[str, float]:
+        """Return the exact loss and metrics over a data set, in eval mode and without gradients.
+
+        Args:
+            x: As in ``fit``.
+            y: As in ``fit``.
+            batch_size: Rows at a time; 256 for data in memory when ``None``.
+            sample_weight: One weight per row.
+            callbacks: Their ``on_test_...`` hooks are called.
+            verbose: 1 shows a progress bar.
+
+        Raises:
+            TypeError: If something is of the wrong kind.
+            ValueError: If something does not fit.
+
+        Example:
+            >>> x = torch.ones(4, 1)
+            >>> Trainer(nn.Linear(1, 1), loss="mse", metrics=["mae"]).evaluate(x, x).keys()
+            dict_keys(['loss', 'mae'])
+        """
+        loader = self._evaluation_loader(x, y, sample_weight, batch_size)
+        if getattr(x, "drop_last", False):
+            self._note("This DataLoader drops its last rows, so they are not evaluated. Pass one with drop_last=False.")
+        if self.task is None or _lazy_parameters(self.model):
+            look = self._look(loader, self._targets, checks=True)
+            self.metrics = MetricSet.resolve(self.arguments["metrics"], look.task)
+            self._take(look, validates=False)
+        self._asked_by(loader, self.task)
+        self._learn_casts(loader)
+        return loop.eval_epoch(self, loader, Hooks([*callbacks, *_progress(verbose, loader.num_batches)], self))
+
+    def predict(
+        self, x: Any, *, batch_size: int | None = None, callbacks: Iterable[Callback] = (), verbose: int = 0
+    ) -> Any:
+        """Return the model's outputs as NumPy arrays, one row per input row, in the structure the model gives.
+
+        Args:
+            x: As in ``fit``; targets that come with it are left alone.
+            batch_size: Rows at a time; 256 for data in memory when ``None``.
+            callbacks: Their ``on_predict_...`` hooks are called.
+            verbose: 1 shows a progress bar.
+
+        Example:
+            >>> Trainer(nn.Linear(3, 2)).predict(torch.zeros(5, 3)).shape
+            (5, 2)
+        """
+        return joined(list(self.predict_batches(x, batch_size=batch_size, callbacks=callbacks, verbose=verbose)))
+
+    def predict_proba(
+        self, x: Any, *, batch_size: int | None = None, callbacks: Iterable[Callback] = (), verbose: int = 0
+    ) -> Any:
+        """Return probabilities: ``(rows, classes)`` in the order of the classes, or ``(rows, labels)``.
+
+        Raises:
+            ValueError: If the loss is none that says how outputs become probabilities.
+        """
+        batches = self._outputs(x, batch_size, callbacks, verbose)
+        return joined([self._by_task(outputs, probabilities) for outputs in batches])
+
+    def predict_labels(
+        self, x: Any, *, batch_size: int | None = None, callbacks: Iterable[Callback] = (), verbose: int = 0
+    ) -> Any:
+        """Return the most probable class of each row, in the user's own labels; 0 or 1 for each of several labels.
+
+        Raises:
+            ValueError: If the task has no classes.
+        """
+        batches = self._outputs(x, batch_size, callbacks, verbose)
+        return joined([self._by_task(outputs, labels_of) for outputs in batches])
+
+    def predict_batches(
+        self, x: Any, *, batch_size: int | None = None, callbacks: Iterable[Callback] = (), verbose: int = 0
+    ) -> Iterator[Any]:
+        """Yield what ``predict`` returns batch by batch, in constant memory."""
+        for outputs in self._outputs(x, batch_size, callbacks, verbose):
+            yield to_numpy(outputs)
+
+    def _outputs(self, x: Any, batch_size: int | None, callbacks: Iterable[Callback], verbose: int) -> Iterator[Any]:
+        loader = self._evaluation_loader(x, None, None, batch_size)
+        if getattr(x, "drop_last", False):
+            raise ValueError(
+                "This DataLoader drops its last rows, and each row has a prediction. Pass drop_last=False."
+            )
+        if not loader.in_order:
+            raise ValueError(
+                "This DataLoader shuffles, so predictions would not be in the order of its data. "
+                "Pass one with shuffle=False."
+            )
+        lazy = _lazy_parameters(self.model)
+        if lazy:
+            probe.forward_once(self.model, self.place(loader.peek()).x, self._conversion.dtype)
+            self._make_optimizers()
+        self._learn_casts(loader)
+        return loop.predict_batches(self, loader, Hooks([*callbacks, *_progress(verbose, loader.num_batches)], self))
+
+    def _learn_casts(self, loader: Loader) -> None:
+        """See how whole numbers are cast whose dtype was not met before."""
+        x, conversion = self.place(loader.peek()).x, self._conversion
+        conversion.casts = probe.casts_for(self.model, x, conversion.dtype, conversion.casts)
+
+    def _evaluation_loader(self, x: Any, y: Any, weight: Any, batch_size: int | None) -> Loader:
+        if batch_size is not None:
+            check_count("batch_size", batch_size)
+        reading = self._reading(copy.deepcopy(self._targets), self.state.seed)  # only fit learns labels
+        return make_loader(x, y, weight, batch_size=batch_size, default_batch_size=256, **reading._asdict())
+
+    def _reading(self, targets: Any, seed: int, join_lone_row: bool = False) -> Reading:
+        """How this trainer reads data."""
+        whole = self.criterion is None and self._is_plain  # a step of the user's gets (x, y, weight) taken apart
+        return Reading(targets, floating_dtype(self.model), seed, whole, join_lone_row)
+
+    def _by_task(self, outputs: Any, function: Any) -> Any:
+        """Apply a function of (task, predictions) to the outputs, by name where there are several."""
+        if isinstance(self.criterion, dict):
+            fields = output_fields(outputs)
+            return {
+                name: function(self._task_of(one, fields[name], name), fields[name])
+                for name, one in self.criterion.items()
+            }
+        predictions = prediction(outputs)
+        return function(self._task_of(self.criterion, predictions), predictions)
+
+    def _task_of(self, criterion: Criterion | None, predictions: Tensor, name: str | None = None) -> Task:
+        task = self.task if name is None else (self.task or {}).get(name)  # type: ignore[union-attr]
+        if isinstance(task, Task):
+            return task
+        targets = self._targets if name is None else self._targets[name]
+        return Task() if criterion is None else probe.infer_task(criterion, predictions, None, targets)
+
+    # ------------------------------------------------------------------------------------------------------ state
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything a run goes on from, from weights and optimizers to history and random streams."""
+        return {
+            "record": self.record.to_json(),
+            "model": self.model.state_dict(),
+            "modes": modes.get_modes(self.model),
+            "losses": [
+                one.function.state_dict() if isinstance(one.function, nn.Module) else {} for one in self._criteria()
+            ],
+            "optimizers": {
+                name: checkpoint.optimizer_state(one, self._parameter_names()) for name, one in self.optimizers.items()
+            },
+            "runtime": self.runtime.state_dict(),
+            "callbacks": self._hooks.state_dict(),
+            "state": self.state.state_dict(),
+            "means": self.means.state_dict(),
+            "metrics": self.metrics.state_dict(),
+            "history": self.history.state_dict(),
+            "data": {} if self._feed is None else self._feed.loader.state_dict(),
+            "classes": self._classes_state(),
+            "rng": rng_state(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take back what ``state_dict`` gave: all of it or, with an error, nothing.
+
+        The global random streams are left alone: only ``fit(resume=...)`` puts them back.
+
+        Raises:
+            ValueError: If the state belongs to another architecture or other optimizers.
+        """
+        if missing := {"model", "modes", "optimizers", "runtime", "state", "history"} - state.keys():
+            raise ValueError(
+                f"This is no state of a Trainer: {sorted(missing)} missing. Pass what state_dict() returned."
+            )
+        if state["optimizers"].keys() != self.optimizers.keys():
+            raise ValueError(
+                f"The state holds the optimizers {sorted(state['optimizers'])}, and this trainer has "
+                f"{sorted(self.optimizers)}. Build the trainer as the saved one was."
+            )
+        checkpoint.match(self.model, state["model"])
+        names = self._parameter_names()
+        for name, one in self.optimizers.items():
+            checkpoint.match_optimizer(one, names, state["optimizers"][name])
+        checkpoint.load_module(self.model, state["model"])
+        modes.set_modes(self.model, state["modes"])
+        for criterion, own in zip(self._criteria(), state.get("losses", []), strict=False):
+            if isinstance(criterion.function, nn.Module) and own:
+                criterion.function.load_state_dict(own)
+        for name, one in self.optimizers.items():
+            checkpoint.load_optimizer_state(one, names, state["optimizers"][name])
+        self.runtime.load_state_dict(state["runtime"])
+        self.state.load_state_dict(state["state"])
+        self._seeded = True
+        self._take_classes(state.get("classes"))
+
+    def _parameter_names(self) -> dict[nn.Parameter, str]:
+        names = {parameter: name for name, parameter in self.model.named_parameters()}
+        for index, one in enumerate(self._criteria()):
+            if isinstance(one.function, nn.Module):
+                names |= {parameter: f"loss.{index}.{name}" for name, parameter in one.function.named_parameters()}
+        return names
+
+    def _classes_state(self) -> Any:
+        """The user's own labels, by output name where there are several."""
+        by_name = self._targets if isinstance(self._targets, dict) else {"": self._targets}
+        return {name: None if one.classes is None else one.classes.tolist() for name, one in by_name.items()}
+
+    def _take_classes(self, state: Mapping[str, Any] | None) -> None:
+        by_name = self._targets if isinstance(self._targets, dict) else {"": self._targets}
+        for name, classes in (state or {}).items():
+            if name in by_name:
+                by_name[name].classes = None if classes is None else np.asarray(classes)
+        self.task = None  # told again from the next data, with these labels
+
+    def save(self, folder: str | Path) -> Path:
+        """Save the whole trainer as a folder of safetensors and JSON, in one step; return the folder.
+
+        A folder saved before is replaced; any other that is not empty is refused.
+
+        Raises:
+            FileExistsError: If the folder holds something else.
+
+        Example:
+            >>> import tempfile
+            >>> folder = Trainer(nn.Linear(2, 1)).save(tempfile.mkdtemp() + "/line")
+            >>> Trainer(nn.Linear(2, 1)).load(folder)
+        """
+        saved = checkpoint.write(Path(folder), self.state_dict(), replace=True)
+        self.record.save(saved / "run.json")
+        return saved
+
+    def load(self, folder: str | Path) -> None:
+        """Take back what ``save``, or a ``ModelCheckpoint``, wrote: a checkpoint folder, or a run folder's newest.
+
+        Raises:
+            ValueError: If the folder is damaged, or belongs to another architecture; nothing is changed then.
+            FileNotFoundError: If there is no checkpoint.
+        """
+        path = Path(folder)
+        if path.is_dir() and not (path / "meta.json").exists():
+            path = checkpoint.newest(path) or path
+        state = checkpoint.read(path)
+        self.load_state_dict(state)
+        self.history = History()
+        self.history.load_state_dict(state["history"])
+        self.record = RunRecord.from_json(state["record"])
+
+    def save_weights(self, path: str | Path) -> Path:
+        """Save the model's weights and buffers as one safetensors file; return its path."""
+        checkpoint.save_weights(Path(path), self.model.state_dict())
+        return Path(path)
+
+    def load_weights(self, path: str | Path) -> None:
+        """Load weights and buffers from a safetensors file, all of them or, with an error, none.
+
+        Raises:
+            ValueError: If the file is none, is damaged, or belongs to another architecture.
+        """
+        weights = checkpoint.load_weights(Path(path))
+        checkpoint.load_module(self.model, weights)
+
+    # --------------------------------------------------------------------------------------------------- said aloud
+
+    def summary(self, x: Any = None) -> str:
+        """Print, and return, the model's layers with their shapes and parameters, and what this trainer does with them.
+
+        Args:
+            x: A few rows of input, from which the shapes come; without it, layers and parameters only.
+        """
+        example = None if x is None else self.place(self._evaluation_loader(x, None, None, 2).peek()).x
+        text = layer_table(self.model, example, call=call, notes=self._summary_notes())
+        print(text)  # noqa: T201
+        return Printed(text)
+
+    def show_loop(self, **fit_arguments: Any) -> str:
+        """Print, and return, the plain PyTorch program that trains to the weights of the last ``fit``, bit for bit.
+
+        Args:
+            **fit_arguments: Those of another fit, data left out, to see its program instead.
+
+        Raises:
+            TypeError: If ``fit`` has no such argument.
+            ValueError: If the model's lazy parameters have no shapes yet.
+        """
+        plan = self._shown
+        if fit_arguments or plan is None:
+            given = inspect.signature(self.fit).bind_partial(**fit_arguments)
+            given.apply_defaults()
+            plan = self._loop_plan(given.arguments)
+        text = show_loop(plan)
+        print(text)  # noqa: T201
+        return Printed(text)
+
+    def _loop_plan(self, given: Mapping[str, Any], plan: _Plan | None = None) -> LoopPlan:
+        """What decides about the weights in a fit with these arguments; all of it where its data are known."""
+        if not self.optimizers:
+            raise ValueError("The optimizer of a lazy model is built by its first fit. Call fit, then show_loop.")
+        data = plan.data.train if plan and isinstance(plan.data.train, InMemoryLoader) else None
+        batch = Batch(None) if data is None else self.place(data.peek())
+        tensors = isinstance(batch.x, Tensor) and isinstance(batch.y, Tensor)
+        plain = type(self).compute_loss is Trainer.compute_loss and not self._chosen and (tensors or data is None)
+        loss = self.criterion if plain and isinstance(self.criterion, Criterion) else None
+        updates = plan.state.updates_per_epoch if plan else None
+        validation = plan.data.validation if plan else given["validation_data"]
+        left_out = {
+            "your own train_step": self._steps_itself,
+            "the other optimizers": len(self.optimizers) > 1,
+            "what the optimizer remembers of earlier training": any(one.state for one in self._steppers),
+            "your loader: x and y are tensors here": plan is not None and data is None,
+            "several inputs or targets: x and y are tensors here": data is not None and not tensors,
+            "class_weight, whose order the data tell": plan is None and given["class_weight"] is not None,
+            f"steps_per_epoch={given['steps_per_epoch']}": given["steps_per_epoch"] is not None,
+            "the checkpoint that the run goes on from": given["resume"] is not None,
+        }
+        return LoopPlan(
+            **{name: self.arguments[name] for name in ("precision", "compile", "accumulate", "max_grad_norm")},
+            **{name: given[name] for name in ("epochs", "validation_split", "callbacks")},
+            loss=None if loss is None else loss.function, kind=None if loss is None else loss.kind,
+            task=self.task if isinstance(self.task, Task) else None,
+            optimizer=optimizer_call(self._steppers[0], self.model), modes=modes.get_modes(self.model),
+            batch_size=data.batch_size if data else given["batch_size"] or 32,
+            shuffle=data.shuffle if data else given["shuffle"],
+            seed=self._data_seed(None), device=str(self.runtime.device), dtype=floating_dtype(self.model),
+            x=batch.x.to("meta") if tensors else None, y=batch.y.to("meta") if tensors else None,
+            updates=None if updates is None else updates * given["epochs"],
+            metrics=plan.metrics.names if plan else [one for one in self.arguments["metrics"] if isinstance(one, str)],
+            ignores=plan is not None and loss is not None and loss.counts_ignored,
+            sample_weight=given["sample_weight"] is not None and given["sample_weight"] is not False,
+            class_weight=plan.class_weight if plan else None,
+            joins_lone_row=data.joins if data else self._trains_batch_norm(),
+            validation=validation is not None or given["validation_split"] > 0,
+            validation_weight=getattr(validation, "weight", None) is not None,
+            stratified=plan is not None and plan.data.split.get("how") == "stratified",
+            left_out=[what for what, applies in left_out.items() if applies],
+        )  # fmt: skip
+
+    def _task_in_words(self) -> str:
+        if isinstance(self.task, dict):
+            return "; ".join(f"{name}: {task.describe()}" for name, task in self.task.items())
+        return "told from loss and targets when fit begins" if self.task is None else self.task.describe()
+
+    def _summary_notes(self) -> list[str]:
+        losses = (
+            {name: one.name for name, one in self.criterion.items()}
+            if isinstance(self.criterion, dict)
+            else ("the model's own" if self.criterion is None else self.criterion.name)
+        )
+        notes = [
+            f"device     {self.runtime.device}, precision {self.arguments['precision']}",
+            f"loss       {losses}",
+            f"optimizer  {', '.join(f'{name} {type(one).__name__}'.strip() for name, one in self.optimizers.items())}",
+            f"metrics    {', '.join(self.metrics.names) or '-'}",
+            f"task       {self._task_in_words()}",
+        ]
+        return notes + ([f"prediction {self._chosen}"] if self._chosen else [])
+
+
+@dataclass
+class _Plan:
+    """A fit that was checked and has not begun.
+
+    Attributes:
+        arguments: Those of ``fit``, for the record.
+        data: What trains and what validates.
+        targets: How the loss takes its targets, with the labels of this data.
+        look: What the first batch told.
+        asked: The task as the training data ask it: without ``ignore_index`` where none of them is ignored.
+        class_weight: One weight per class, for the loss.
+        metrics: Those of training.
+        state: Counters at their beginning.
+        hooks: The callbacks of this fit.
+        restored: The checkpoint to go on from.
+    """
+
+    arguments: dict[str, Any]
+    data: TrainingData
+    targets: Any
+    look: FirstLook
+    asked: Task | dict[str, Task]
+    class_weight: Tensor | None
+    metrics: MetricSet
+    state: TrainingState
+    hooks: Hooks
+    restored: dict[str, Any] | None
+
+
+def _listed(callbacks: Any) -> list[Callback]:
+    """The callbacks as a list, also where there is one or none."""
+    if callbacks is None:
+        return []
+    return [callbacks] if isinstance(callbacks, Callback) else list(callbacks)
+
+
+class _Bookkeeper(Callback):
+    """Writes down each epoch once the user's callbacks have seen it; checkpoints come after."""
+
+    order = 1
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self.trainer.end_epoch(epoch, logs or {})
+
+
+class Printed(str):
+    """Text that was printed already: a prompt that echoes it shows nothing twice."""
+
+    def __repr__(self) -> str:
+        return ""
+
+
+def _check_model(model: Any) -> None:
+    if isinstance(model, type) and issubclass(model, nn.Module):
+        raise TypeError(f"model is the class {model.__name__}, not a model. Pass {model.__name__}(...).")
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model is a {type(model).__name__}. Pass an nn.Module.")
+    meta = [name for name, parameter in model.named_parameters() if parameter.is_meta]
+    if meta:
+        raise ValueError(
+            f"The parameter {meta[0]!r} is on the meta device: it has a shape and no values. "
+            "Load weights, or use model.to_empty."
+        )
+
+
+def _lazy_parameters(model: nn.Module) -> list[str]:
+    return [name for name, parameter in model.named_parameters() if is_lazy(parameter)]
+
+
+def _targets_for(criterion: Criterion | dict[str, Criterion] | None, dtype: torch.dtype) -> Any:
+    if isinstance(criterion, dict):
+        return {name: Targets(one.kind, dtype) for name, one in criterion.items()}
+    return Targets(criterion.kind if criterion else None, dtype)
+
+
+def _progress(verbose: Literal["auto"] | int, total: int | None = None) -> list[Callback]:
+    """The progress bar, unless the run is to be silent."""
+    return [] if verbose == 0 else [ProgressBar(verbose, total=total)]
+
+
+def _check_passes(data: TrainingData, epochs: int, steps_per_epoch: int | None) -> None:
+    """Refuse an iterator that would be empty in the second epoch."""
+    if data.train.one_shot and epochs > 1 and steps_per_epoch is None:
+        raise ValueError(
+            f"x is a one-shot iterator: after its end there is nothing for the other {epochs - 1} of {epochs} epochs. "
+            "Pass something that can be gone through again (arrays, a Dataset, a DataLoader), or steps_per_epoch."
+        )
+    if data.validation is not None and data.validation.one_shot and epochs > 1:
+        raise ValueError(
+            f"validation_data is a one-shot iterator, and each of {epochs} epochs validates. "
+            "Pass something that can be gone through again (arrays, a Dataset, a DataLoader)."
+        )

@@ -1,0 +1,106 @@
+"""Who hears of an event, in which order, and what happens to what they raise."""
+
+import pytest
+from torch import nn
+
+from neurokit import Callback, EarlyStopping, LambdaCallback, Trainer
+from neurokit.callbacks.hooks import EVENTS, Hooks
+
+
+class Hears(Callback):
+    def __init__(self, order=0):
+        self.order, self.heard = order, []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.heard.append(epoch)
+
+
+class Remembers(Callback):
+    def __init__(self, value=None):
+        self.value = value
+
+    def state_dict(self):
+        return {"value": self.value}
+
+    def load_state_dict(self, state):
+        self.value = state["value"]
+
+
+def test_hooks_nobody_overrides_are_not_called():
+    hooks = Hooks([Hears()], trainer=None)
+    assert [event for event in EVENTS if hooks.hears(event)] == ["on_epoch_end"]
+
+
+def test_a_hook_set_on_the_instance_is_heard():
+    callback = Callback()
+    callback.on_epoch_begin = lambda epoch, logs=None: None
+    assert Hooks([callback], trainer=None).hears("on_epoch_begin")
+
+
+def test_lower_order_comes_first_and_equal_order_as_given():
+    callbacks = [Hears(2), Hears(0), Hears(-1), Hears(0)]
+    sorted_ones = Hooks(callbacks, trainer=None).callbacks
+    assert sorted_ones == [callbacks[2], callbacks[1], callbacks[3], callbacks[0]]
+
+
+def test_the_trainer_is_set_without_super_init():
+    trainer = Trainer(nn.Linear(1, 1), loss="mse")
+    callback = Hears()
+    Hooks([callback], trainer)
+    assert callback.trainer is trainer
+    assert callback.model is trainer.model
+
+
+@pytest.mark.parametrize(
+    ("callback", "error", "message"),
+    [
+        (EarlyStopping, TypeError, r"Pass EarlyStopping\(\)"),
+        (print, TypeError, r"LambdaCallback\(on_epoch_end=print\)"),
+        (7, TypeError, "a int"),
+    ],
+)
+def test_what_is_no_callback_is_named(callback, error, message):
+    with pytest.raises(error, match=message):
+        Hooks([callback], trainer=None)
+
+
+def test_the_same_instance_twice_is_refused():
+    callback = Hears()
+    with pytest.raises(ValueError, match="given twice"):
+        Hooks([callback, callback], trainer=None)
+
+
+def test_an_exception_gets_a_note_with_its_place():
+    def fail(epoch, logs):
+        raise ZeroDivisionError
+
+    hooks = Hooks([Hears(), LambdaCallback(on_epoch_end=fail)], trainer=None)
+    with pytest.raises(ZeroDivisionError) as caught:
+        hooks.fire("on_epoch_end", 0, {})
+    assert caught.value.__notes__ == ["Raised by LambdaCallback.on_epoch_end."]
+
+
+def test_closing_reaches_everyone_and_raises_the_first_failure():
+    closed = []
+
+    def fail(logs):
+        raise OSError("disk")
+
+    hooks = Hooks([LambdaCallback(on_train_end=fail), LambdaCallback(on_train_end=closed.append)], trainer=None)
+    first = ValueError("before")
+    with pytest.raises(ValueError, match="before") as caught:
+        hooks.close("on_train_end", {"loss": 1.0}, first)
+    assert closed == [{"loss": 1.0}]
+    assert "LambdaCallback.on_train_end raised OSError: disk" in caught.value.__notes__[0]
+
+
+def test_states_go_to_callbacks_of_their_class_in_order():
+    states = Hooks([Remembers(1), Hears(), Remembers(2)], trainer=None).state_dict()
+    first, second = Remembers(), Remembers()
+    assert Hooks([Hears(), first, second], trainer=None).load_state_dict(states) == []
+    assert (first.value, second.value) == (1, 2)
+
+
+def test_a_state_without_a_taker_is_returned_by_name():
+    states = Hooks([Remembers(1)], trainer=None).state_dict()
+    assert Hooks([Hears()], trainer=None).load_state_dict(states) == ["Remembers"]

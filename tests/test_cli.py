@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import csv
+import json
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import neurokit as nk
+from neurokit import cli
+
+PNG = b"\x89PNG"
+
+
+def _neurokit(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "neurokit.cli", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+
+
+@pytest.fixture(scope="module")
+def quickstart(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    folder = tmp_path_factory.mktemp("quickstart")
+    return folder, _neurokit("quickstart", "--epochs", "2", folder=folder)
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(path.read_text().splitlines()))
+
+
+def test_quickstart_leaves_pictures_numbers_and_a_checkpoint(quickstart) -> None:
+    folder, run = quickstart
+    made = folder / "runs" / "quickstart"
+
+    assert run.returncode == 0, run.stderr
+    assert (made / "learning_curves.png").read_bytes().startswith(PNG)
+    assert (made / "confusion_matrix.png").read_bytes().startswith(PNG)
+    assert [row["epoch"] for row in _rows(made / "history.csv")] == ["0", "1"]
+    assert "macro avg" in (made / "classification_report.txt").read_text()
+    assert isinstance(json.loads((made / "run.json").read_text()), dict)
+    assert list(made.glob("step-*"))
+
+
+def test_quickstart_says_what_it_made_and_where(quickstart) -> None:
+    folder, run = quickstart
+    accuracy = float(re.search(r"Test accuracy ([\d.]+)%", run.stdout)[1])
+
+    assert 70 < accuracy <= 100
+    listed = re.findall(r"^  (\S+)  ", run.stdout.partition("In runs/quickstart:")[2], re.MULTILINE)
+    assert all(list((folder / "runs" / "quickstart").glob(name)) for name in listed)
+    assert {"learning_curves.png", "confusion_matrix.png", "history.csv", "run.json"} <= set(listed)
+
+
+def test_a_second_quickstart_starts_a_new_run_and_resume_continues_the_newest(quickstart) -> None:
+    folder, _ = quickstart
+
+    second = _neurokit("quickstart", "--epochs", "1", folder=folder)
+    resumed = _neurokit("quickstart", "--epochs", "2", "--resume", folder=folder)
+
+    assert second.returncode == resumed.returncode == 0, second.stderr + resumed.stderr
+    assert "Starting a new run in runs/quickstart-2" in second.stdout
+    assert "Continuing the run in runs/quickstart-2" in resumed.stdout
+    assert [row["epoch"] for row in _rows(folder / "runs" / "quickstart-2" / "history.csv")] == ["0", "1"]
+    assert not (folder / "runs" / "quickstart-3").exists()
+
+
+def test_resuming_where_there_is_no_run_starts_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli._run_folder(tmp_path / "run", resume=True) == tmp_path / "run"
+    assert "no run in" in capsys.readouterr().out
+
+
+def test_an_empty_folder_is_used_and_a_full_one_kept(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    assert cli._run_folder(tmp_path / "run", resume=False) == tmp_path / "run"
+
+    (tmp_path / "run" / "something").touch()
+    assert cli._run_folder(tmp_path / "run", resume=False) == tmp_path / "run-2"
+
+
+def test_ctrl_c_ends_with_130_and_says_how_to_go_on(tmp_path: Path) -> None:
+    command = [sys.executable, "-u", "-m", "neurokit.cli", "quickstart", "--epochs", "100000"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                if line.startswith("epoch 2/"):
+                    break
+            process.send_signal(signal.SIGINT)
+            said = process.communicate(timeout=60)[0]
+        finally:
+            process.kill()
+
+    assert process.returncode == 130, said
+    assert "--resume` continues runs/quickstart" in said
+    assert "Traceback" not in said
+
+
+def test_doctor_shows_versions_and_speed() -> None:
+    run = _neurokit("doctor", folder=Path.cwd())
+
+    assert run.returncode == 0, run.stdout
+    assert torch.__version__.partition("+")[0] in run.stdout
+    assert "GFLOP/s" in run.stdout
+    if not torch.cuda.is_available() and not torch.backends.mps.is_available():
+        assert "none: training runs on the CPU" in run.stdout
+
+
+def test_doctor_gives_the_same_as_json() -> None:
+    report = json.loads(_neurokit("doctor", "--json", folder=Path.cwd()).stdout)
+
+    assert report["versions"]["neurokit"] == nk.__version__
+    assert report["device"]["device"] in ("cpu", "cuda", "mps")
+    assert report["matmul"]["seconds"]["cpu"] > 0
+    assert report["problems"] == []
+
+
+def _install(folder: Path, name: str, package: str) -> None:
+    """Lay out what pip leaves of a distribution with one module."""
+    (folder / package).mkdir()
+    (folder / package / "__init__.py").touch()
+    information = folder / f"{name}-0.2.0.dist-info"
+    information.mkdir()
+    (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 0.2.0\n")
+    (information / "RECORD").write_text(f"{package}/__init__.py,,\n")
+
+
+@pytest.mark.parametrize("name", ["neurokit", "somebodys-neurokit"])
+def test_doctor_finds_a_distribution_that_installs_the_same_import_name(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _install(tmp_path, name, "neurokit")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    problems, _ = cli._installation()
+
+    assert len(problems) == 1
+    assert f"{name} 0.2.0 is installed" in problems[0]
+    assert f"pip uninstall {name}" in problems[0]
+
+
+def test_doctor_only_notes_the_biosignal_library_under_its_own_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _install(tmp_path, "neurokit2", "neurokit2")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    problems, notes = cli._installation()
+
+    assert problems == []
+    assert "neurokit2" in notes[0]
+
+
+@pytest.mark.parametrize("command", ["quickstart", "doctor"])
+def test_help_shows_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([command, "--help"])
+
+    assert ended.value.code == 0
+    assert f"example: neurokit {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["fly"], ["quickstart", "--epochs", "0"], ["quickstart", "--epochs", "many"]]
+)
+def test_wrong_usage_ends_with_2(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+
+    assert ended.value.code == 2
+
+
+def test_a_failure_is_one_sentence_on_stderr(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    run = _neurokit("quickstart", "--folder", "file/run", folder=tmp_path)
+
+    assert run.returncode == 1
+    assert run.stderr.count("\n") == 1
+    assert run.stderr.startswith("neurokit quickstart: ")
