@@ -236,6 +236,7 @@ def test_a_global_norm_is_clipped_before_each_update(data):
     assert torch.equal(own.weight, theirs.weight)
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")  # torch 2.11's own
 def test_compile_trains_to_the_same_weights_within_float_tolerance(data):
     torch.manual_seed(0)
     plain, compiled = nn.Linear(4, 2), nn.Linear(4, 2)

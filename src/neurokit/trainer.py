@@ -264,7 +264,7 @@ class Trainer:
                 classes, and recorded.
             shuffle: Visit the rows in a new order each epoch, a function of the seed and the epoch.
             sample_weight: One weight per row, for loss and metrics.
-            class_weight: A weight by class label, for the loss.
+            class_weight: A weight by class label, for the loss of training; validation stays unweighted, as in Keras.
             steps_per_epoch: Batches in an epoch, each epoch going on where the one before stopped.
             callbacks: What else happens; see ``nk.Callback``.
             resume: A run folder: go on from its newest checkpoint, or start when there is none.
