@@ -220,13 +220,14 @@ def test_resume_without_a_checkpoint_starts_and_says_so(tmp_path, caplog):
     assert trainer.history.epoch == [0]
 
 
-def test_a_finished_run_is_not_trained_again(tmp_path):
+def test_a_finished_run_is_not_trained_again_and_says_so(tmp_path, caplog):
     trainer, data = build(CASES["dropout and shuffling"], seed=1)
     trainer.fit(*data, epochs=2, callbacks=[ModelCheckpoint(tmp_path)], verbose=0)
     again, data = build(CASES["dropout and shuffling"], seed=2)
     history = again.fit(*data, epochs=2, callbacks=[ModelCheckpoint(tmp_path)], resume=tmp_path, verbose=0)
     assert history.history == trainer.history.history
     assert torch.equal(again.model[0].weight, trainer.model[0].weight)
+    assert "nothing is left to train" in caplog.text
 
 
 def test_a_damaged_newest_checkpoint_is_passed_over_with_a_warning(tmp_path):

@@ -460,6 +460,10 @@ class Trainer:
             self._note(f"The checkpoint holds the state of a {name}, and this fit has none: it is left out.")
         self._feed.loader.load_state_dict(state["data"])
         self.record.timings["epochs"] = saved.timings["epochs"]
+        if self.state.epoch >= self.state.epochs:
+            self._note(
+                f"The resumed run has done {self.state.epoch} of {self.state.epochs} epochs: nothing is left to train."
+            )
         self.means.load_state_dict(state["means"])
         self.metrics.load_state_dict(state["metrics"])
         if self.state.batch and not isinstance(self._feed.loader, InMemoryLoader):

@@ -40,7 +40,7 @@ class SWA(Callback):
         0.75
     """
 
-    def __init__(self, start_epoch: int | float, *, swa_lr: float | None = None) -> None:
+    def __init__(self, start_epoch: int | float = 0.75, *, swa_lr: float | None = None) -> None:
         if start_epoch < 0 or (isinstance(start_epoch, float) and not 0 < start_epoch < 1):
             raise ValueError(f"SWA got start_epoch={start_epoch!r}. Pass an epoch from 0 on, or a fraction below 1.")
         self.start_epoch = start_epoch
