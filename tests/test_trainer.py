@@ -329,3 +329,14 @@ def test_resume_refuses_other_data_and_names_what_else_is_new(data, tmp_path, ca
         trainer().fit(*data, **go_on | {"batch_size": 8, "callbacks": []})
     trainer(learning_rate=0.5).fit(*data, **go_on | {"callbacks": [ModelCheckpoint(tmp_path)]})
     assert "learning_rate=None" in caplog.text
+
+
+def test_lazy_modules_are_saved_and_loaded(data, tmp_path):
+    def lazy():
+        return Trainer(nn.Sequential(nn.LazyLinear(8), nn.ReLU(), nn.LazyLinear(2)), loss="cross_entropy", device="cpu")
+
+    one, other = lazy(), lazy()
+    one.fit(*data, verbose=0)
+    one.save(tmp_path / "saved")
+    other.load(tmp_path / "saved")
+    assert (one.predict(data[0]) == other.predict(data[0])).all()

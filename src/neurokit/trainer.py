@@ -720,6 +720,9 @@ class Trainer:
             raise ValueError(
                 f"This is no state of a Trainer: {sorted(missing)} missing. Pass what state_dict() returned."
             )
+        if _lazy_parameters(self.model):  # the saved weights give the shapes that no data has given yet
+            checkpoint.load_module(self.model, state["model"])
+            self._make_optimizers()
         if state["optimizers"].keys() != self.optimizers.keys():
             raise ValueError(
                 f"The state holds the optimizers {sorted(state['optimizers'])}, and this trainer has "

@@ -104,3 +104,10 @@ def test_states_go_to_callbacks_of_their_class_in_order():
 def test_a_state_without_a_taker_is_returned_by_name():
     states = Hooks([Remembers(1)], trainer=None).state_dict()
     assert Hooks([Hears()], trainer=None).load_state_dict(states) == ["Remembers"]
+
+
+@pytest.mark.parametrize(("name", "meant"), [("on_batch_end", "batch_end"), ("on_epoch_ends", "on_epoch_end")])
+def test_a_hook_under_another_name_is_named(name, meant):
+    kind = type("Mine", (Callback,), {name: lambda self, *arguments: None})
+    with pytest.raises(TypeError, match=f"Mine defines {name}, which nothing calls. Did you mean .*{meant}"):
+        Hooks([kind()], trainer=None)

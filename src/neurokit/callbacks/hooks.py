@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -96,6 +97,7 @@ def _check(callback: Any, before: Sequence[Any]) -> None:
     if isinstance(callback, Callback):
         if any(callback is other for other in before):
             raise ValueError(f"The same {type(callback).__name__} was given twice. Make one for each place.")
+        _check_hook_names(type(callback))
         return
     if isinstance(callback, type) and issubclass(callback, Callback):
         raise TypeError(f"callbacks holds the class {callback.__name__}, not a callback. Pass {callback.__name__}().")
@@ -109,3 +111,11 @@ def _check(callback: Any, before: Sequence[Any]) -> None:
 
 def _overrides(callback: Callback, event: str) -> bool:
     return getattr(type(callback), event) is not getattr(Callback, event) or event in vars(callback)
+
+
+def _check_hook_names(kind: type[Callback]) -> None:
+    """Refuse a method that was meant to be a hook: under another name nothing would ever call it."""
+    own = {name for base in kind.__mro__ if base is not Callback for name in vars(base) if name.startswith("on_")}
+    for name in sorted(own - set(EVENTS)):
+        if nearest := difflib.get_close_matches(name, EVENTS, n=1, cutoff=0.75):
+            raise TypeError(f"{kind.__name__} defines {name}, which nothing calls. Did you mean {nearest[0]}?")
