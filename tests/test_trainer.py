@@ -340,3 +340,8 @@ def test_lazy_modules_are_saved_and_loaded(data, tmp_path):
     one.save(tmp_path / "saved")
     other.load(tmp_path / "saved")
     assert (one.predict(data[0]) == other.predict(data[0])).all()
+
+    third = lazy()
+    third.load_weights(one.save_weights(tmp_path / "weights.safetensors"))
+    third.load(tmp_path / "saved")
+    assert third.optimizer.state_dict()["state"].keys() == one.optimizer.state_dict()["state"].keys()

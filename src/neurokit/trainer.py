@@ -711,7 +711,8 @@ class Trainer:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take back what ``state_dict`` gave: all of it or, with an error, nothing.
 
-        The global random streams are left alone: only ``fit(resume=...)`` puts them back.
+        The global random streams are left alone: only ``fit(resume=...)`` puts them back. A lazy model that has seen no
+        data takes its shapes and weights first, and keeps them if the optimizer then turns out to be another.
 
         Raises:
             ValueError: If the state belongs to another architecture or other optimizers.
@@ -720,7 +721,7 @@ class Trainer:
             raise ValueError(
                 f"This is no state of a Trainer: {sorted(missing)} missing. Pass what state_dict() returned."
             )
-        if _lazy_parameters(self.model):  # the saved weights give the shapes that no data has given yet
+        if not self.optimizers:  # a lazy model, which gets from the saved weights the shapes that no data has given yet
             checkpoint.load_module(self.model, state["model"])
             self._make_optimizers()
         if state["optimizers"].keys() != self.optimizers.keys():
