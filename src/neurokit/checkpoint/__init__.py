@@ -8,7 +8,7 @@ place once. Reading one runs no code, follows no path that it names, and stays w
 
 from __future__ import annotations
 
-from neurokit.checkpoint.files import CheckpointError, parse_json, replace_file
+from neurokit.checkpoint.files import CheckpointError, replace_file
 from neurokit.checkpoint.folder import (
     UnknownFormatError,
     newest,
@@ -21,6 +21,7 @@ from neurokit.checkpoint.folder import (
 )
 from neurokit.checkpoint.module import load_module, match
 from neurokit.checkpoint.optimizer import load_optimizer_state, match_optimizer, optimizer_state
+from neurokit.checkpoint.strict_json import parse_json
 from neurokit.checkpoint.tensors import load_weights, save_weights
 
 __all__ = [

@@ -18,17 +18,16 @@ import torch
 
 from neurokit import __version__
 from neurokit.checkpoint.files import (
-    MAX_JSON_BYTES,
     CheckpointError,
     StrPath,
     beside,
     beside_start,
     explained,
     is_abandoned,
-    read_json,
     sync_folder,
     write_file,
 )
+from neurokit.checkpoint.strict_json import MAX_JSON_BYTES, read_json
 from neurokit.checkpoint.tensors import Content, pack_tensors, read_tensors
 from neurokit.checkpoint.tree import Tree, unpack
 

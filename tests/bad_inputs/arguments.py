@@ -1,0 +1,7 @@
+"""TODO"""
+
+from __future__ import annotations
+
+from bad_inputs.corpus import Case
+
+CASES: list[Case] = []
