@@ -3,16 +3,41 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 
+def suggestions(name: str, choices: Iterable[str], count: int = 3, cutoff: float = 0.6) -> str:
+    """Return the names that a misspelt one may have meant, as the last sentence of a message; "" where none is near.
+
+    Upper and lower case are one.
+
+    Args:
+        name: What the user wrote.
+        choices: What exists.
+        count: How many to name at most, the nearest first.
+        cutoff: How near they have to be, from 0 (anything) to 1 (the same), as ``difflib`` measures it.
+
+    Example:
+        >>> suggestions("adan", ["sgd", "adam", "nadam"])
+        " Did you mean 'adam' or 'nadam'?"
+    """
+    by_key: dict[str, str] = {}
+    for choice in choices:
+        by_key.setdefault(choice.lower(), choice)
+    near = [repr(by_key[key]) for key in difflib.get_close_matches(name.lower(), by_key, n=count, cutoff=cutoff)]
+    if not near:
+        return ""
+    *others, last = near
+    return f" Did you mean {', '.join(others) + ' or ' if others else ''}{last}?"
+
+
 def check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> None:
     """Refuse a value that is none of the choices, naming the nearest."""
     if value not in choices or isinstance(value, bool):
-        nearest = difflib.get_close_matches(str(value), [str(choice) for choice in choices], n=1)
-        hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
+        hint = suggestions(str(value), map(str, choices))
         raise ValueError(f"{name} is one of {', '.join(map(repr, choices))}, got {value!r}.{hint}")
 
 
