@@ -447,7 +447,7 @@ def test_a_function_that_returns_an_array_is_refused():
     ("arguments", "error"),
     [
         ((lambda y_true, y_pred: 0.0, {}), "name=..."),
-        ((sk.f1_score, {"needs": "logits"}), "'labels' or 'scores'"),
+        ((sk.f1_score, {"needs": "logits"}), "needs of Metric is one of 'labels', 'scores', got 'logits'"),
         ((sk.f1_score, {"direction": "up"}), "'min', 'max' or None"),
         (("f1_score", {}), "wraps a function"),
     ],
@@ -649,7 +649,7 @@ def test_an_object_without_state_says_what_its_value_will_cover():
 @pytest.mark.parametrize(
     ("name", "task", "message"),
     [
-        ("acuracy", MULTICLASS, r"no metric 'acuracy'\. Did you mean 'accuracy' or .* The names are accuracy, "),
+        ("acuracy", MULTICLASS, r"no metric 'acuracy'\. Did you mean 'accuracy', .* The names are accuracy, "),
         ("MAE", REGRESSION, r"Did you mean 'mae'"),
         ("zzz", REGRESSION, r"no metric 'zzz'\. The names are accuracy"),
         ("top_0_accuracy", MULTICLASS, "no metric"),

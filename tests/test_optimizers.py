@@ -43,9 +43,12 @@ def test_the_learning_rate_goes_to_names_and_classes(rate):
         assert make_optimizers(optimizer, Net(), rate)[""].param_groups[0]["lr"] == rate
 
 
-@pytest.mark.parametrize("rate", [-1, float("nan"), float("inf"), True, "0.1"])
-def test_what_is_no_learning_rate_is_refused(rate):
-    with pytest.raises(ValueError, match="learning_rate is a number of 0 or more, got"):
+@pytest.mark.parametrize(
+    ("rate", "error"),
+    [(-1, ValueError), (float("nan"), ValueError), (float("inf"), ValueError), (True, TypeError), ("0.1", TypeError)],
+)
+def test_what_is_no_learning_rate_is_refused(rate, error):
+    with pytest.raises(error, match="learning_rate is a number of 0 or more, got"):
         make_optimizers("adam", Net(), rate)
 
 

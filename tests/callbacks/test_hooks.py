@@ -56,7 +56,7 @@ def test_the_trainer_is_set_without_super_init():
     [
         (EarlyStopping, TypeError, r"Pass EarlyStopping\(\)"),
         (print, TypeError, r"LambdaCallback\(on_epoch_end=print\)"),
-        (7, TypeError, "a int"),
+        (7, TypeError, r"holds 7 \(int\), which is no callback"),
     ],
 )
 def test_what_is_no_callback_is_named(callback, error, message):
