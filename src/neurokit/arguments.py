@@ -84,10 +84,10 @@ def check_count(name: str, value: Any, least: int = 1, *, such_as: int = 10) -> 
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     if whole and value >= least:
         return
-    kind = "" if whole else f" ({type(value).__name__})"
-    message = f"{name} is a whole number of {least} or more, got {value!r}{kind}. "
-    message += f"Pass one, such as {name.split()[0]}={_counted(value, least) or such_as}."
-    raise ValueError(message) if whole else TypeError(message)
+    mend = f"Pass {name.split()[0]}={_counted(value, least) or such_as}, for instance."
+    if whole:
+        raise ValueError(f"{name} is {least} or more, got {value}. {mend}")
+    raise TypeError(f"{name} is a whole number of {least} or more, got {value!r} ({type(value).__name__}). {mend}")
 
 
 def _counted(value: Any, least: int) -> int | None:
@@ -113,7 +113,7 @@ def check_number(name: str, value: Any, words: str, fits: Callable[[float], bool
     if is_number and math.isfinite(value) and fits(float(value)):
         return
     kind = "" if is_number else f" ({type(value).__name__})"
-    message = f"{name} is {words}, got {value!r}{kind}. Pass one, such as {name.split()[0]}={such_as}."
+    message = f"{name} is {words}, got {value!r}{kind}. Pass {name.split()[0]}={such_as}, for instance."
     raise ValueError(message) if is_number else TypeError(message)
 
 

@@ -59,7 +59,7 @@ _OTHER_NAMES = {"gpu": "cuda", "nvidia": "cuda", "metal": "mps", "processor": "c
 def _why_absent(device: torch.device) -> str:
     """Say why a device that torch knows is not here."""
     if device.type == "cuda" and not torch.cuda.is_available():
-        built = torch.version.cuda or torch.version.hip  # type: ignore[attr-defined]
+        built = torch.version.cuda or torch.version.hip
         why = "finds no GPU with a driver" if built else "was installed without CUDA"
         return f" This torch ({torch.__version__}) {why}."
     return " A meta device holds shapes and no numbers." if device.type == "meta" else ""

@@ -141,8 +141,8 @@ def _class_by_name(name: str, argument: str) -> type[nn.Module]:
         return usual[known[key]]
     if key in map(_key, (cls.__name__ for cls in _torch_losses())):
         raise ValueError(
-            f"The loss {name!r} takes more than (predictions, targets). Pass {argument} as a function of these two that "
-            "calls it, or override compute_loss."
+            f"The loss {name!r} takes more than (predictions, targets). Pass as {argument} a function of these two "
+            "that calls it, or override compute_loss."
         )
     spellings = known | {other: known[one] for other, one in _OTHER_NAMES.items()}
     near = [spellings[spelling] for spelling in nearest(key, spellings)]

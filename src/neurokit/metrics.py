@@ -187,8 +187,8 @@ class Metric:
     ) -> None:
         if not callable(function):
             raise TypeError(
-                f"Metric wraps a function (y_true, y_pred) -> number, but got {function!r:.60}. Pass a function, or the "
-                "name itself in metrics=[...]."
+                f"Metric wraps a function (y_true, y_pred) -> number, but got {function!r:.60}. Pass a function, or "
+                "write a name into metrics=[...] as it is."
             )
         check_choice("needs of Metric", needs, ("labels", "scores"), proba="scores", probabilities="scores")
         _check_takes_two(function)

@@ -6,8 +6,9 @@ import copy
 import inspect
 import logging
 import math
+import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,14 @@ from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
 from neurokit import checkpoint, diagnostics, loop, modes, probe
-from neurokit.arguments import check_choice, check_count
+from neurokit.arguments import (
+    check_choice,
+    check_count,
+    check_flag,
+    check_keywords,
+    check_number,
+    suggests_arguments,
+)
 from neurokit.callbacks.callback import Callback
 from neurokit.callbacks.hooks import Hooks
 from neurokit.callbacks.progress_bar import ProgressBar
@@ -34,10 +42,10 @@ from neurokit.devices import select_device
 from neurokit.diagnostics import Finding, Setup
 from neurokit.distributed import check_strategy
 from neurokit.history import History
-from neurokit.losses import Criterion, make_criterion
+from neurokit.losses import Criterion, check_takes_two, make_criterion
 from neurokit.means import RunningMeans
-from neurokit.metrics import MetricSet
-from neurokit.optimizers import check_coverage, check_optimizer, make_optimizers, needs_closure
+from neurokit.metrics import MetricSet, check_metrics
+from neurokit.optimizers import check_coverage, check_optimizer, foreign_parameters, make_optimizers, needs_closure
 from neurokit.outputs import output_fields, prediction
 from neurokit.predictions import joined, labels_of, probabilities, to_numpy
 from neurokit.probe import FirstLook, call
@@ -86,6 +94,7 @@ class Trainer:
         array([[7.]], dtype=float32)
     """
 
+    @suggests_arguments
     def __init__(
         self,
         model: nn.Module,
@@ -102,13 +111,15 @@ class Trainer:
         max_grad_norm: float | None = None,
     ) -> None:
         _check_model(model)
-        check_choice("precision", precision, ("fp32", "bf16", "fp16"))
-        check_count("accumulate", accumulate)
-        if max_grad_norm is not None and not max_grad_norm > 0:
-            raise ValueError(
-                f"max_grad_norm is a number above 0, got {max_grad_norm!r}. Pass 1.0, or None not to clip."
-            )
+        check_choice("precision", precision, ("fp32", "bf16", "fp16"), **PRECISIONS)
+        check_count("accumulate", accumulate, such_as=4)
+        if max_grad_norm is not None:
+            check_number("max_grad_norm", max_grad_norm, "a number above 0", lambda norm: norm > 0, such_as=1.0)
+        check_flag("compile", compile)
         check_strategy(strategy)
+        metrics = list(metrics) if isinstance(metrics, Iterator) else metrics  # it is read more than once
+        check_metrics(metrics)
+        check_optimizer(optimizer, model, learning_rate)
         self.arguments: dict[str, Any] = {
             "loss": loss, "optimizer": optimizer, "learning_rate": learning_rate, "metrics": metrics, "device": device,
             "precision": precision, "compile": compile, "strategy": strategy, "accumulate": accumulate,
@@ -136,12 +147,15 @@ class Trainer:
         self._shown: LoopPlan | None = None
         self._steps_itself = type(self).train_step is not Trainer.train_step
         self._is_plain = type(self).compute_loss is Trainer.compute_loss and not self._steps_itself
+        if self._is_plain:
+            for one in self.criteria():
+                check_takes_two(one.function)
+        if precision == "fp16" and self.runtime.device.type == "cpu":
+            logger.warning("precision='fp16' on the CPU is slower than fp32, and less exact. Pass 'bf16' or 'fp32'.")
         model.to(self.runtime.device)
         for one in self.criteria():
             one.to(self.runtime.device, floating_dtype(model))
-        if _lazy_parameters(model):
-            check_optimizer(optimizer, model, learning_rate)
-        else:
+        if not _lazy_parameters(model):
             self._make_optimizers()
         if compile:
             model.compile()
@@ -238,6 +252,7 @@ class Trainer:
 
     # ----------------------------------------------------------------------------------------------------- fit
 
+    @suggests_arguments
     def fit(
         self,
         x: Any,
@@ -296,10 +311,15 @@ class Trainer:
         for finding in plan.findings:
             if finding.level == "error":
                 raise ValueError(_with_code(finding))
+        undo = self._undo()
         self._begin(plan)
         assert self._feed is not None
         try:
             loop.fit(self, self._feed, plan.data.validation, plan.hooks, lambda: self._resume(plan.restored))
+        except (TypeError, ValueError, OSError):
+            if self.state.updates == 0:  # refused by a callback or the first step, as if it had not begun
+                undo()
+            raise
         finally:
             self._feed = None
         return self.history
@@ -314,11 +334,12 @@ class Trainer:
         if self._feed is not None:
             raise RuntimeError("This trainer is in the middle of a fit. Call fit again after it, not in a callback.")
         check_count("epochs", epochs)
-        check_choice("verbose", verbose, ("auto", 0, 1, 2))
+        check_choice("verbose", verbose, ("auto", 0, 1, 2), true=1, false=0)
+        check_flag("shuffle", shuffle)
         codes = diagnostics.chosen(checks)
         for name, value in (("batch_size", batch_size), ("steps_per_epoch", steps_per_epoch)):
             if value is not None:
-                check_count(name, value)
+                check_count(name, value, such_as=32)
         restored = self._read_checkpoint(resume)
         seed = self._data_seed(restored)
         reading = self._reading(copy.deepcopy(self._targets), seed, join_lone_row=self._trains_batch_norm())
@@ -370,6 +391,12 @@ class Trainer:
             self.tell(finding)
         self._take(plan.look, validates=plan.data.validation is not None)
         check_coverage(self.optimizers, self.model)
+        if foreign := foreign_parameters(self.optimizers, self._parameter_names()):
+            self._note(
+                f"The optimizer holds {len(foreign)} parameter tensors, the first of shape {tuple(foreign[0].shape)}, "
+                "that are neither the model's nor the loss's: they learn where the loss uses them, and no checkpoint "
+                "can hold them. Make them the model's: model.temperature = parameter."
+            )
         self._feed = loop.Feed(self, plan.data.train, cut=plan.arguments["steps_per_epoch"] is not None)
         self.history = History(self.monitors)
         self._shown = self._loop_plan(plan.arguments, plan)
@@ -387,6 +414,22 @@ class Trainer:
             self._note(
                 f"{plan.arguments['resume']} holds no checkpoint to resume from: the run starts at the beginning."
             )
+
+    def _undo(self) -> Callable[[], None]:
+        """Return what takes back a fit that is refused before it learnt: trainer, buffers and random streams."""
+        attributes, streams = dict(vars(self)), rng_state()
+        weights = [(one, one.class_weight, one.counts_ignored) for one in self.criteria()]
+        buffers = [(one, one.clone()) for one in self.model.buffers() if not is_lazy(one)]
+
+        def undo() -> None:
+            vars(self).update(attributes)
+            for criterion, class_weight, counts_ignored in weights:
+                criterion.class_weight, criterion.counts_ignored = class_weight, counts_ignored
+            for buffer, before in buffers:
+                buffer.copy_(before)
+            set_rng_state(streams)
+
+        return undo
 
     def _trains_batch_norm(self) -> bool:
         """Tell whether a BatchNorm layer will take statistics of a training batch."""
@@ -471,6 +514,13 @@ class Trainer:
 
     def _read_checkpoint(self, folder: str | Path | None) -> dict[str, Any] | None:
         """The state to resume from; ``None`` when there is none."""
+        if folder is not None:
+            _check_path("resume", folder)
+        if folder is not None and Path(folder).expanduser().is_file():
+            raise NotADirectoryError(
+                f"resume={str(folder)!r} is a file, and a run is resumed from its folder. Pass the folder that "
+                "ModelCheckpoint was given."
+            )
         newest = None if folder is None else checkpoint.newest(Path(folder))
         return None if newest is None else checkpoint.read(newest)
 
@@ -621,6 +671,7 @@ class Trainer:
 
     # --------------------------------------------------------------------------------------- evaluate and predict
 
+    @suggests_arguments
     def evaluate(
         self,
         x: Any,
@@ -659,8 +710,10 @@ class Trainer:
             self._take(look, validates=False)
         self._asked_by(loader, self.task)
         self._learn_casts(loader)
-        return loop.eval_epoch(self, loader, Hooks([*callbacks, *_progress(verbose, loader.num_batches)], self))
+        hooks = Hooks([*_listed(callbacks), *_progress(verbose, loader.num_batches)], self)
+        return loop.eval_epoch(self, loader, hooks)
 
+    @suggests_arguments
     def predict(
         self, x: Any, *, batch_size: int | None = None, callbacks: Iterable[Callback] = (), verbose: int = 0
     ) -> Any:
@@ -678,6 +731,7 @@ class Trainer:
         """
         return joined(list(self.predict_batches(x, batch_size=batch_size, callbacks=callbacks, verbose=verbose)))
 
+    @suggests_arguments
     def predict_proba(
         self, x: Any, *, batch_size: int | None = None, callbacks: Iterable[Callback] = (), verbose: int = 0
     ) -> Any:
@@ -689,6 +743,7 @@ class Trainer:
         batches = self._outputs(x, batch_size, callbacks, verbose)
         return joined([self._by_task(outputs, probabilities) for outputs in batches])
 
+    @suggests_arguments
     def predict_labels(
         self, x: Any, *, batch_size: int | None = None, callbacks: Iterable[Callback] = (), verbose: int = 0
     ) -> Any:
@@ -700,12 +755,12 @@ class Trainer:
         batches = self._outputs(x, batch_size, callbacks, verbose)
         return joined([self._by_task(outputs, labels_of) for outputs in batches])
 
+    @suggests_arguments
     def predict_batches(
         self, x: Any, *, batch_size: int | None = None, callbacks: Iterable[Callback] = (), verbose: int = 0
     ) -> Iterator[Any]:
         """Yield what ``predict`` returns batch by batch, in constant memory."""
-        for outputs in self._outputs(x, batch_size, callbacks, verbose):
-            yield to_numpy(outputs)
+        return (to_numpy(outputs) for outputs in self._outputs(x, batch_size, callbacks, verbose))
 
     def _outputs(self, x: Any, batch_size: int | None, callbacks: Iterable[Callback], verbose: int) -> Iterator[Any]:
         loader = self._evaluation_loader(x, None, None, batch_size)
@@ -723,7 +778,8 @@ class Trainer:
             probe.forward_once(self.model, self.place(loader.peek()).x, self._conversion.dtype)
             self._make_optimizers()
         self._learn_casts(loader)
-        return loop.predict_batches(self, loader, Hooks([*callbacks, *_progress(verbose, loader.num_batches)], self))
+        hooks = Hooks([*_listed(callbacks), *_progress(verbose, loader.num_batches)], self)
+        return loop.predict_batches(self, loader, hooks)
 
     def _learn_casts(self, loader: Loader) -> None:
         """See how whole numbers are cast whose dtype was not met before."""
@@ -732,7 +788,7 @@ class Trainer:
 
     def _evaluation_loader(self, x: Any, y: Any, weight: Any, batch_size: int | None) -> Loader:
         if batch_size is not None:
-            check_count("batch_size", batch_size)
+            check_count("batch_size", batch_size, such_as=256)
         reading = self._reading(copy.deepcopy(self._targets), self.state.seed)  # only fit learns labels
         return make_loader(x, y, weight, batch_size=batch_size, default_batch_size=256, **reading._asdict())
 
@@ -793,9 +849,14 @@ class Trainer:
         Raises:
             ValueError: If the state belongs to another architecture or other optimizers.
         """
+        if not isinstance(state, Mapping):
+            raise TypeError(f"state is a {type(state).__name__}, got {state!r:.60}. Pass what state_dict() returned.")
         if missing := {"model", "modes", "optimizers", "runtime", "state", "history"} - state.keys():
+            weights = all(isinstance(value, Tensor) for value in state.values()) and state
+            mend = "These look like a model's weights: trainer.model.load_state_dict(state)." if weights else ""
             raise ValueError(
-                f"This is no state of a Trainer: {sorted(missing)} missing. Pass what state_dict() returned."
+                f"This is no state of a Trainer: {sorted(missing)} missing, got {sorted(map(str, state))[:5]}. "
+                f"{mend or 'Pass what state_dict() returned.'}"
             )
         if not self.optimizers:  # a lazy model, which gets from the saved weights the shapes that no data has given yet
             checkpoint.load_module(self.model, state["model"])
@@ -853,6 +914,7 @@ class Trainer:
             >>> folder = Trainer(nn.Linear(2, 1)).save(tempfile.mkdtemp() + "/line")
             >>> Trainer(nn.Linear(2, 1)).load(folder)
         """
+        _check_path("folder", folder)
         saved = checkpoint.write(Path(folder), self.state_dict(), replace=True)
         self.record.save(saved / "run.json")
         return saved
@@ -864,7 +926,7 @@ class Trainer:
             ValueError: If the folder is damaged, or belongs to another architecture; nothing is changed then.
             FileNotFoundError: If there is no checkpoint.
         """
-        path = Path(folder)
+        path = _existing(folder)
         if path.is_dir() and not (path / "meta.json").exists():
             path = checkpoint.newest(path) or path
         state = checkpoint.read(path)
@@ -875,6 +937,7 @@ class Trainer:
 
     def save_weights(self, path: str | Path) -> Path:
         """Save the model's weights and buffers as one safetensors file; return its path."""
+        _check_path("path", path)
         checkpoint.save_weights(Path(path), self.model.state_dict())
         return Path(path)
 
@@ -884,6 +947,7 @@ class Trainer:
         Raises:
             ValueError: If the file is none, is damaged, or belongs to another architecture.
         """
+        _check_path("path", path)
         weights = checkpoint.load_weights(Path(path))
         checkpoint.load_module(self.model, weights)
 
@@ -912,7 +976,9 @@ class Trainer:
         """
         plan = self._shown
         if fit_arguments or plan is None:
-            given = inspect.signature(self.fit).bind_partial(**fit_arguments)
+            signature = inspect.signature(self.fit)
+            check_keywords("show_loop", fit_arguments, signature.parameters)
+            given = signature.bind_partial(**fit_arguments)
             given.apply_defaults()
             plan = self._loop_plan(given.arguments)
         text = show_loop(plan)
@@ -1037,7 +1103,8 @@ def _listed(callbacks: Any) -> list[Callback]:
     """The callbacks as a list, also where there is one or none."""
     if callbacks is None:
         return []
-    return [callbacks] if isinstance(callbacks, Callback) else list(callbacks)
+    several = isinstance(callbacks, Iterable) and not isinstance(callbacks, (Callback, str, Mapping, type))
+    return list(callbacks) if several else [callbacks]  # of one that is no callback Hooks says what it is
 
 
 class _Bookkeeper(Callback):
@@ -1056,17 +1123,60 @@ class Printed(str):
         return ""
 
 
+PRECISIONS = {  # what else they are called
+    "float32": "fp32", "float": "fp32", "32": "fp32", "bfloat16": "bf16", "bf16-mixed": "bf16", "float16": "fp16",
+    "half": "fp16", "16": "fp16", "16-mixed": "fp16",
+}  # fmt: skip
+
+
 def _check_model(model: Any) -> None:
     if isinstance(model, type) and issubclass(model, nn.Module):
         raise TypeError(f"model is the class {model.__name__}, not a model. Pass {model.__name__}(...).")
     if not isinstance(model, nn.Module):
-        raise TypeError(f"model is a {type(model).__name__}. Pass an nn.Module.")
-    meta = [name for name, parameter in model.named_parameters() if parameter.is_meta]
+        raise TypeError(f"model is a {type(model).__name__}, and what trains is an nn.Module. {_made(model)}")
+    tensors = [*model.named_parameters(), *model.named_buffers()]
+    meta = [name for name, tensor in tensors if tensor.is_meta]
     if meta:
         raise ValueError(
-            f"The parameter {meta[0]!r} is on the meta device: it has a shape and no values. "
-            "Load weights, or use model.to_empty."
+            f"The parameter {meta[0]!r} of model is on the meta device: it has a shape and no values ({len(meta)} of "
+            f"{len(tensors)} tensors). Load weights, or use model.to_empty(device='cpu') and initialise them."
         )
+    frozen = [name for name, tensor in tensors if not is_lazy(tensor) and tensor.is_inference()]
+    if frozen:
+        raise ValueError(
+            f"The parameter {frozen[0]!r} of model was made in torch.inference_mode(), and such tensors cannot learn "
+            f"({len(frozen)} of {len(tensors)}). Build the model outside of it; predict needs none."
+        )
+
+
+def _made(found: Any) -> str:
+    """How a module comes from what was passed for one."""
+    if "keras" in type(found).__module__:
+        return "This one is Keras's: build it of torch.nn's layers."
+    if isinstance(found, (list, tuple)) and all(isinstance(one, nn.Module) for one in found) and found:
+        return "Pass nn.Sequential(*layers)."
+    if isinstance(found, Mapping):
+        return "Weights go into one: model.load_state_dict(weights), then Trainer(model)."
+    if callable(found):
+        return "Pass what it returns, or write it as the forward of a class of nn.Module."
+    return "Pass one, such as nn.Linear(4, 3)."
+
+
+def _check_path(name: str, path: Any) -> None:
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"{name} is a path, got {path!r:.60} ({type(path).__name__}). Pass a str or pathlib.Path.")
+
+
+def _existing(folder: Any) -> Path:
+    """The folder to load from."""
+    _check_path("folder", folder)
+    path = Path(folder).expanduser()
+    if path.is_file():
+        raise NotADirectoryError(
+            f"{path} is a file, and load takes the folder that save or ModelCheckpoint wrote. Weights alone are loaded "
+            "by trainer.load_weights(path)."
+        )
+    return path
 
 
 def _lazy_parameters(model: nn.Module) -> list[str]:

@@ -157,7 +157,7 @@ def test_an_evaluation_outside_of_a_fit_changes_nothing(fit, make_trainer):
     [
         ({"decay": 1.5}, "decay of EMA is a number from 0 to 1, got 1.5"),
         ({"decay": -0.1}, "got -0.1"),
-        ({"update_every": 0}, "update_every of EMA is a whole number of 1 or more, got 0"),
+        ({"update_every": 0}, "update_every of EMA is 1 or more, got 0"),
     ],
 )
 def test_arguments_out_of_range_are_refused(arguments, message):

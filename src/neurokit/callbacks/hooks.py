@@ -164,8 +164,8 @@ def _check_parameters(callback: Callback, event: str) -> None:
         signature.bind(*needed)
     except TypeError as error:
         raise TypeError(
-            f"{type(callback).__name__}.{event} is called with ({', '.join(needed)}), and {event}{signature} cannot be: "
-            f"{error}. Write {event}({', '.join(needed)})."
+            f"{type(callback).__name__}.{event} is called with ({', '.join(needed)}), and {event}{signature} cannot "
+            f"be: {error}. Write {event}({', '.join(needed)})."
         ) from None
 
 

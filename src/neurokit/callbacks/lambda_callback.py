@@ -30,10 +30,10 @@ class LambdaCallback(Callback):
     def __init__(self, **hooks: Callable[..., Any] | None) -> None:
         for name, function in hooks.items():
             if name not in EVENTS:
-                hooks = nearest(name, EVENTS, count=len(EVENTS), cutoff=0.0)
+                known = nearest(name, EVENTS, count=len(EVENTS), cutoff=0.0)
                 raise TypeError(
                     f"There is no hook {name!r}.{suggestions(name, EVENTS, cutoff=0.75)} LambdaCallback takes "
-                    f"{', '.join(hooks)}."
+                    f"{', '.join(known)}."
                 )
             if function is None:
                 continue

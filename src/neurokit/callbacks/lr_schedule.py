@@ -85,8 +85,8 @@ class LRSchedule(Callback):
             options, scheduler = {**scheduler.keywords, **options}, scheduler.func
         if not isinstance(scheduler, LRScheduler) and not callable(scheduler):
             raise TypeError(
-                f"LRSchedule takes a scheduler's name, class, factory or instance, and got {scheduler!r:.60}. Pass one, "
-                "such as LRSchedule('OneCycleLR', max_lr=0.1)."
+                f"LRSchedule takes a scheduler's name, class, factory or instance, and got {scheduler!r:.60}. Pass "
+                "one, such as LRSchedule('OneCycleLR', max_lr=0.1)."
             )
         if options and not _is_class(scheduler):
             raise TypeError(

@@ -46,7 +46,7 @@ class Monitor:
                 f"{owner} got mode={mode!r}. Pass 'min', 'max', or 'auto' for the metric's own direction."
                 f"{suggestions(str(mode), ('min', 'max', 'auto'))}"
             )
-        check_number(f"min_delta of {owner}", min_delta, "a number that a change has to exceed", lambda _: True, such_as=0.001)
+        check_number(f"min_delta of {owner}", min_delta, "a number to be exceeded", lambda _: True, such_as=0.001)
         self.name, self.mode, self.min_delta, self.owner = name, mode, abs(min_delta), owner
         self.direction: str = mode
         self._expected = True

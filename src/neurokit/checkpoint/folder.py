@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from neurokit import __version__
+from neurokit.arguments import suggestions
 from neurokit.checkpoint.files import (
     CheckpointError,
     StrPath,
@@ -204,6 +205,8 @@ def _read_meta(folder: Path) -> dict[str, Any]:
     if not folder.exists():
         old = sorted(folder.parent.glob(f"{beside_start(folder, 'old')}*"))
         hint = f" A replacement was interrupted: rename {old[-1].name} to {folder.name}." if old else ""
+        if not old and folder.parent.is_dir():
+            hint = suggestions(folder.name, os.listdir(folder.parent)) or " Pass the folder that was saved to."
         raise FileNotFoundError(f"There is no checkpoint {folder}.{hint}")
     if not path.is_file():
         raise CheckpointError(f"{folder} is not a complete checkpoint: it has no {META}.")
