@@ -75,7 +75,12 @@ __all__ = sorted(_ROOM_OF)
 
 def __getattr__(name: str) -> Any:
     if name not in _ROOM_OF:
-        raise AttributeError(f"module 'neurokit' has no attribute {name!r}")
+        hint = ""
+        if not name.startswith("_"):
+            from neurokit.arguments import suggestions
+
+            hint = suggestions(name, __all__) or f" It has {', '.join(__all__)}."
+        raise AttributeError(f"module 'neurokit' has no attribute {name!r}.{hint}")
     from importlib import import_module
 
     room = import_module(f"neurokit.{_ROOM_OF[name]}")

@@ -75,7 +75,9 @@ def check_choice(name: str, value: Any, choices: tuple[Any, ...], **meant: Any) 
     if plain and value in choices:
         return
     word = str(value).removeprefix("torch.")
-    hint = question([str(meant[word.lower()])]) if word.lower() in meant else suggestions(word, map(str, choices))
+    hint = suggestions(word, map(str, choices))
+    if word.lower() in meant:
+        hint = f" Did you mean {meant[word.lower()]!r}?"
     raise ValueError(f"{name} is one of {', '.join(map(repr, choices))}, got {value!r}.{hint or ' Pass one of these.'}")
 
 
@@ -164,8 +166,10 @@ def suggests_arguments(function: Callable[Parameters, Result]) -> Callable[Param
 
 def _too_many(owner: str, places: list[str], others: list[str], extra: list[Any]) -> TypeError:
     pairs = zip(others, extra, strict=False)
-    named = [f"{name}={value!r}" if isinstance(value, (str, int, float)) else f"{name}=..." for name, value in pairs]
-    advice = f"Name the others, such as {', '.join(named)}." if named else "Leave the others out."
+    plain = [f"{name}={value!r}" for name, value in pairs if isinstance(value, (str, int, float))]
+    advice = f"Name the others: {', '.join(others)}." if others else "Leave the others out."
+    if len(plain) == len(extra):
+        advice = f"Name the others, such as {', '.join(plain)}."
     taken = f"{len(places)} argument{'s' if len(places) > 1 else ''} by position ({', '.join(places)})"
     return TypeError(f"{owner} takes {taken if places else 'no argument by position'}, and got "
                      f"{len(places) + len(extra)}. {advice}")  # fmt: skip

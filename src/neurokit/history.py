@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
+from neurokit.arguments import check_choice, suggestions
 from neurokit.plots import learning_curves
 
 if TYPE_CHECKING:
@@ -92,13 +92,11 @@ class History:
         Raises:
             ValueError: If the name is unknown, its direction is, or it was never a number.
         """
-        if mode not in ("auto", "min", "max"):
-            raise ValueError(f'mode is "auto", "min" or "max", got {mode!r}.')
+        check_choice("mode", mode, ("auto", "min", "max"))
         if not self.epoch:
             raise ValueError("The history is empty: no epoch was completed yet. Call fit first.")
         if monitor not in self.history:
-            near = difflib.get_close_matches(monitor, self.history, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
+            hint = suggestions(str(monitor), self.history) or " Name one of these."
             raise ValueError(f"{monitor!r} was never logged; this history has {sorted(self.history)}.{hint}")
         direction = self.directions.get(monitor) if mode == "auto" else mode
         if direction is None:

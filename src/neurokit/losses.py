@@ -258,11 +258,18 @@ class Criterion:
             targets = self._fit_targets(predictions, targets)
         if weight is not None or (training and self._weighs_rows):
             return self._weighted(self._losses_by_row(predictions, targets, training), targets, weight, training)
-        loss = self._reduced[training](predictions, targets)
+        try:
+            loss = self._reduced[training](predictions, targets)
+        except Exception as error:
+            error.add_note(
+                f"Raised by the loss {self.name!r} for predictions of shape {tuple(predictions.shape)}, "
+                f"{predictions.dtype}, and targets {_told(targets)}."
+            )
+            raise
         if not isinstance(loss, Tensor):
             raise TypeError(
-                f"The loss {self.name!r} returned a {type(loss).__name__}, from which no gradient can be computed. "
-                "Return a tensor: no .item(), float() or NumPy in a loss."
+                f"The loss {self.name!r} returned {loss!r:.40} ({type(loss).__name__}), from which no gradient can be "
+                "computed. Return a tensor: no .item(), float() or NumPy in a loss."
             )
         if loss.ndim:
             return self._mean(loss, targets, training)
@@ -381,6 +388,12 @@ def _variant(function: Any, **attributes: Any) -> Any:
     for name, value in attributes.items():
         setattr(variant, name, value)
     return variant
+
+
+def _told(targets: Any) -> str:
+    if isinstance(targets, Tensor):
+        return f"of shape {tuple(targets.shape)}, {targets.dtype}"
+    return f"in a {type(targets).__name__}"
 
 
 def _widened(tensor: Tensor) -> Tensor:

@@ -86,8 +86,8 @@ def _check_kind(optimizer: Any, learning_rate: float | None) -> None:
     elif not isinstance(optimizer, Optimizer) and not callable(optimizer):
         rate = f" A learning rate is learning_rate={optimizer}." if isinstance(optimizer, float) else ""
         raise TypeError(
-            f"optimizer is of type {type(optimizer).__name__}: {optimizer!s:.60} is none. Pass a name such as 'adam', "
-            f"a class or factory, an instance, or a dict of these.{rate}"
+            f"optimizer is of type {type(optimizer).__name__}: {optimizer!s:.60} is no optimizer. Pass a name such as "
+            f"'adam', a class or factory, an instance, or a dict of these.{rate}"
         )
     elif inspect.isclass(optimizer) and not issubclass(optimizer, Optimizer):
         raise TypeError(

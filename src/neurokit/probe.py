@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from neurokit import modes
+from neurokit.arguments import suggestions
 from neurokit.data.batch import Batch
 from neurokit.data.targets import Targets
 from neurokit.losses import NUMBERS, Criterion
@@ -182,9 +183,12 @@ def _call_refusal(error: Exception, model: nn.Module, x: Any) -> Exception | Non
     frame = [frame for frame, _ in traceback.walk_tb(error.__traceback__)][-1]
     if not isinstance(error, TypeError) or frame.f_code.co_name != "_call_impl" or frame.f_locals["self"] is not model:
         return None
+    signature = inspect.signature(model.forward)
+    strange = [name for name in x if name not in signature.parameters] if isinstance(x, Mapping) else []
+    hint = suggestions(strange[0], signature.parameters) if strange else ""
     return TypeError(
-        f"{type(model).__name__}.forward{inspect.signature(model.forward)} was called with {describe_outputs(x)}. "
-        f"Several inputs are a tuple by position, ((a, b), y), or a dict by keyword. Python says: {error}"
+        f"{type(model).__name__}.forward{signature} was called with {describe_outputs(x)}.{hint} Several inputs are a "
+        f"tuple by position, ((a, b), y), or a dict by keyword. Python says: {error}"
     )
 
 
@@ -222,7 +226,14 @@ def infer_task(criterion: Criterion, predictions: Tensor, targets: Any, how: Tar
     if predictions.ndim == 0 or (rows is not None and len(predictions) != rows):
         raise ValueError(
             f"The model gave {describe_outputs(predictions)} for {'one batch' if rows is None else f'{rows} rows'}. A "
-            "prediction has one row per sample on its first axis; a model that returns its own loss takes loss=None."
+            f"prediction has one row per sample on its first axis. {_row_mend(predictions, rows)}"
+        )
+    if not predictions.is_floating_point():
+        whole = "Return the scores themselves, without argmax() or long(): predict_labels picks the class."
+        raise ValueError(
+            f"The model gave {predictions.dtype} of shape {tuple(predictions.shape)}, and {criterion.name!r} learns "
+            "from floating numbers. "
+            + ("Return real numbers, such as outputs.abs()." if predictions.is_complex() else whole)
         )
     if criterion.kind == "classes":
         return _class_task(criterion, predictions, targets, how)
@@ -230,6 +241,15 @@ def infer_task(criterion: Criterion, predictions: Tensor, targets: Any, how: Tar
         return _binary_task(criterion, predictions, targets, how)
     tells_rates = isinstance(criterion.function, nn.PoissonNLLLoss) and criterion.function.log_input
     return Task("regression") if isinstance(criterion.function, NUMBERS) and not tells_rates else Task()
+
+
+def _row_mend(predictions: Tensor, rows: int | None) -> str:
+    """What to do where rows are not on the first axis."""
+    if predictions.ndim == 0:
+        return "Leave out the mean in forward; a model that returns its own loss takes loss=None."
+    if rows is not None and predictions.ndim > 1 and predictions.shape[1] == rows:
+        return "They are on the second: return outputs.transpose(0, 1), or build the layer with batch_first=True."
+    return "Look for a mean, reshape or squeeze over the rows in forward, such as squeeze() without its axis."
 
 
 def _class_task(criterion: Criterion, predictions: Tensor, targets: Any, how: Targets) -> Task:
@@ -362,21 +382,36 @@ def class_weights(given: Any, task: Any, criterion: Any) -> Tensor | None:
         return None
     if not isinstance(criterion, Criterion) or not isinstance(task, Task) or task.kind not in ("binary", "multiclass"):
         raise ValueError(
-            "class_weight weighs the classes of one loss, and this run has none. Leave it out, or use sample_weight."
+            f"class_weight weighs the classes of one loss, and this run has none; got {given!r:.40}. Leave it out, or "
+            "use sample_weight."
         )
-    if getattr(criterion.function, "weight", None) is not None:
-        raise ValueError("class_weight was given, and the loss has class weights of its own. Keep one of them.")
+    if (own := getattr(criterion.function, "weight", None)) is not None:
+        raise ValueError(
+            f"class_weight was given, and the loss has class weights of its own, {criterion.name}(weight="
+            f"{own.tolist()!s:.60}). Keep one of them."
+        )
     labels = list(range(task.num_classes or 2)) if task.classes is None else task.classes.tolist()
     by_label = _by_label(given, labels)
     missing = [label for label in labels if label not in by_label]
     unknown = [label for label in by_label if label not in labels]
     if missing or unknown:
+        hint = suggestions(str(unknown[0]), map(str, missing)) if unknown else ""
         raise ValueError(
             f"class_weight needs one weight for each class {labels}; missing {missing}, unknown {unknown}."
+            f"{hint or ' Pass a dict of these: ' + str(dict.fromkeys(labels[:4], 1.0)) + '.'}"
         )
+    for label, weight in by_label.items():
+        if isinstance(weight, str) or not hasattr(weight, "__float__"):
+            raise TypeError(
+                f"class_weight[{label!r}] is {weight!r} ({type(weight).__name__}), and a weight is a number. Pass one, "
+                f"such as {{{label!r}: 2.0}}."
+            )
     weights = torch.tensor([float(by_label[label]) for label in labels])
     if not bool(torch.isfinite(weights).all()) or bool((weights < 0).any()) or not bool(weights.any()):
-        raise ValueError(f"class_weight holds finite weights of 0 or more, some above 0, got {by_label}.")
+        raise ValueError(
+            f"class_weight holds finite weights of 0 or more, some above 0, got {by_label}. A class is left out by "
+            "0.0, and counts twice by 2.0."
+        )
     return weights
 
 
@@ -384,7 +419,13 @@ def _by_label(given: Any, labels: list[Any]) -> dict[Any, Any]:
     if isinstance(given, Mapping):
         return dict(given)
     if isinstance(given, str) or not hasattr(given, "__len__"):
-        raise TypeError(f"class_weight is a dict by label or a sequence in the classes' order, got {given!r}.")
+        balanced = "For 'balanced', pass sklearn.utils.class_weight.compute_class_weight('balanced', classes=..., y=y)."
+        raise TypeError(
+            f"class_weight is a dict by label or a sequence in the classes' order, got {given!r:.60}. "
+            + (balanced if given == "balanced" else f"Pass a dict, such as {dict.fromkeys(labels[:4], 1.0)}.")
+        )
     if len(given) != len(labels):
-        raise ValueError(f"class_weight holds {len(given)} weights, and the classes are {labels}. Pass one for each.")
+        raise ValueError(
+            f"class_weight holds {len(given)} weights, and the classes are {labels}; got {given!s:.60}. Pass one each."
+        )
     return dict(zip(labels, given, strict=True))

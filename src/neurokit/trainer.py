@@ -949,7 +949,7 @@ class Trainer:
         """
         _check_path("path", path)
         weights = checkpoint.load_weights(Path(path))
-        checkpoint.load_module(self.model, weights)
+        checkpoint.load_module(self.model, weights, f"The weights in {path}")
 
     # --------------------------------------------------------------------------------------------------- said aloud
 

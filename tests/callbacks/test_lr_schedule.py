@@ -178,7 +178,9 @@ def test_what_is_no_scheduler_is_refused(fit):
         LRSchedule(3)
     with pytest.raises(TypeError, match=r"The options \['gamma'\] are for a name or class"):
         LRSchedule(lambda optimizer: None, gamma=0.1)
-    with pytest.raises(ValueError, match="per of LRSchedule is one of 'step', 'epoch', got 'batch'. Did you mean 'step'"):
+    with pytest.raises(
+        ValueError, match="per of LRSchedule is one of 'step', 'epoch', got 'batch'. Did you mean 'step'"
+    ):
         LRSchedule("StepLR", per="batch")
     with pytest.raises(TypeError, match="returned a NoneType, not a scheduler"):
         fit(LRSchedule(lambda optimizer: None))

@@ -114,7 +114,7 @@ def test_an_epochs_end_takes_the_place_of_its_last_batch(fit, follow, tmp_path):
 
 @pytest.mark.parametrize("option", ["keep", "save_every"])
 def test_arguments_out_of_range_are_refused(tmp_path, option):
-    with pytest.raises(ValueError, match=f"ModelCheckpoint got {option}=0. Pass 1 or more"):
+    with pytest.raises(ValueError, match=f"{option} of ModelCheckpoint is 1 or more, got 0"):
         ModelCheckpoint(tmp_path, **{option: 0})
 
 

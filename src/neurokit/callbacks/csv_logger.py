@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from neurokit.arguments import suggests_arguments
 from neurokit.callbacks.callback import Callback, Logs
 
 
@@ -39,6 +40,7 @@ class CSVLogger(Callback):
         'history.csv'
     """
 
+    @suggests_arguments
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
         self.filename = Path(filename).expanduser()
         self.separator = separator

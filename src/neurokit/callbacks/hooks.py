@@ -102,7 +102,7 @@ def _check(callback: Any, before: Sequence[Any]) -> None:
     name = type(callback).__name__
     if any(callback is other for other in before):
         raise ValueError(
-            f"callbacks holds the same {name} twice: it was given twice, and keeps the state of one place. Leave one "
+            f"callbacks holds the same {name} twice: it was given twice, and would hear of everything twice. Leave one "
             f"out, or make another: {name}(...)."
         )
     _check_hook_names(type(callback))

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from neurokit import checkpoint
+from neurokit.arguments import check_count, suggests_arguments
 from neurokit.callbacks.callback import BatchLogs, Callback, Logs
 from neurokit.callbacks.monitor import Monitor
 from neurokit.callbacks.termination import Termination
@@ -54,6 +55,7 @@ class ModelCheckpoint(Callback):
 
     order = 2  # last, so a checkpoint holds what every other callback has seen
 
+    @suggests_arguments
     def __init__(
         self,
         folder: str | os.PathLike[str],
@@ -65,9 +67,8 @@ class ModelCheckpoint(Callback):
         keep: int = 3,
         initial_value_threshold: float | None = None,
     ) -> None:
-        for name, value in (("keep", keep), ("save_every", save_every)):
-            if value is not None and value < 1:
-                raise ValueError(f"ModelCheckpoint got {name}={value}. Pass 1 or more.")
+        for name, value in (("keep", keep), ("save_every", 1 if save_every is None else save_every)):
+            check_count(f"{name} of ModelCheckpoint", value, such_as=3)
         self.folder = Path(folder).expanduser()
         self.monitor = monitor
         self.mode = mode
@@ -76,7 +77,8 @@ class ModelCheckpoint(Callback):
         self.keep = keep
         self.initial_value_threshold = initial_value_threshold
         self.best: float | None = initial_value_threshold
-        self._watch = None if monitor is None else Monitor(monitor, mode, owner="ModelCheckpoint")
+        watch = Monitor("val_loss" if monitor is None else monitor, mode, owner="ModelCheckpoint")  # checks the mode
+        self._watch = None if monitor is None else watch
         self._best_step: int | None = None
         self._last_step: int | None = None
         self._termination = Termination()

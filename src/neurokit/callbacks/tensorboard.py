@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from neurokit.arguments import suggests_arguments
 from neurokit.callbacks.callback import BatchLogs, Callback, Logs
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class TensorBoard(Callback):
         100
     """
 
+    @suggests_arguments
     def __init__(self, log_dir: str | os.PathLike[str], update_freq: int | Literal["epoch", "batch"] = "epoch") -> None:
         if update_freq not in ("epoch", "batch") and not (isinstance(update_freq, int) and update_freq > 0):
             raise ValueError(f"update_freq is 'epoch', 'batch' or a number of batches above 0, got {update_freq!r}.")

@@ -87,7 +87,10 @@ def match_optimizer(optimizer: Optimizer, names: Names, state: Mapping[str, Any]
         saved_groups = [sorted(group["params"]) for group in state["param_groups"]]
         stateful = set(state["state"])
     except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"This is not an optimizer's state by names: {error!r}.") from error
+        raise CheckpointError(
+            f"This is not an optimizer's state by names: {error!r}. Pass what a Trainer's state_dict() holds, not "
+            "optimizer.state_dict(), which goes by order."
+        ) from error
     if saved_kind != kind:
         raise CheckpointError(
             f"The saved state is that of {saved_kind}, and this optimizer is {kind}. Use {saved_kind} to continue the "
@@ -95,7 +98,8 @@ def match_optimizer(optimizer: Optimizer, names: Names, state: Mapping[str, Any]
         )
     if saved_shapes != shapes:
         raise CheckpointError(
-            f"The saved {kind} had other parameters: {_differences(saved_shapes, shapes)}. Nothing was loaded."
+            f"The saved {kind} had other parameters: {_differences(saved_shapes, shapes)}. Nothing was loaded. Build "
+            "model and optimizer as in the saved run."
         )
     if saved_groups != groups or not stateful <= set(shapes):
         raise CheckpointError(

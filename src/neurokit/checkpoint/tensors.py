@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.parameter import is_lazy
 
+from neurokit.arguments import suggestions
 from neurokit.checkpoint.files import CheckpointError, StrPath, replace_file
 
 MAX_HEADER_BYTES = 16 << 20
@@ -92,8 +92,9 @@ def load_weights(path: StrPath) -> dict[str, Tensor]:
     if path.is_dir():
         raise CheckpointError(f"{path} is a folder. Trainer.load takes a checkpoint folder, load_weights a file in it.")
     if not path.is_file():
-        close = difflib.get_close_matches(path.name, os.listdir(path.parent) if path.parent.is_dir() else [], n=1)
-        raise FileNotFoundError(f"There is no file {path}." + "".join(f" Did you mean {name!r}?" for name in close))
+        there = os.listdir(path.parent) if path.parent.is_dir() else []
+        hint = suggestions(path.name, there) or " Pass the file that save_weights wrote."
+        raise FileNotFoundError(f"There is no file {path}.{hint}")
     _refuse_other_formats(path)
     return read_tensors(path)
 

@@ -68,8 +68,10 @@ def _weights(value: Any, name: str) -> Tensor:
     weight = weight.reshape(-1) if weight.shape[1:] == (1,) else weight
     if weight.ndim != 1 or not bool((weight >= 0).all() & torch.isfinite(weight).all() & (weight > 0).any()):
         span = f", from {weight.min().item():g} to {weight.max().item():g}" if weight.numel() else ""
+        bad = (~(torch.isfinite(weight) & (weight >= 0))).nonzero()
+        row = f" (row {int(bad[0, 0])} first)" if len(bad) else ""
         raise ValueError(
             f"{name} is one finite weight of 0 or more per row, some of them above 0; got shape "
-            f"{tuple(weight.shape)}{span}."
+            f"{tuple(weight.shape)}{span}{row}. Pass shape ({len(weight)},), and 0.0 for a row that is to be left out."
         )
     return weight
