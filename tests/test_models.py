@@ -600,7 +600,7 @@ def test_wrong_weights_for_classes_are_refused_before_anything_changes():
 
 
 def test_unknown_metrics_are_refused_before_anything_changes():
-    with pytest.raises(ValueError, match="no metric 'acuracy'. Did you mean 'accuracy'"):
+    with pytest.raises(ValueError, match=r"no metric 'acuracy'. Did you mean 'accuracy'"):
         Trainer(net(nn.Linear(8, 3)), loss="cross_entropy", metrics=["acuracy"], device="cpu")
 
 

@@ -179,7 +179,7 @@ def test_what_is_no_scheduler_is_refused(fit):
     with pytest.raises(TypeError, match=r"The options \['gamma'\] are for a name or class"):
         LRSchedule(lambda optimizer: None, gamma=0.1)
     with pytest.raises(
-        ValueError, match="per of LRSchedule is one of 'step', 'epoch', got 'batch'. Did you mean 'step'"
+        ValueError, match=r"per of LRSchedule is one of 'step', 'epoch', got 'batch'. Did you mean 'step'"
     ):
         LRSchedule("StepLR", per="batch")
     with pytest.raises(TypeError, match="returned a NoneType, not a scheduler"):
