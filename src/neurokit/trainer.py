@@ -6,10 +6,12 @@ import copy
 import inspect
 import logging
 import math
+import signal
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -46,6 +48,7 @@ from neurokit.rehearsal import preserved
 from neurokit.runtime import Runtime, floating_dtype
 from neurokit.seeding import rng_state, set_rng_state
 from neurokit.show_loop import LoopPlan, optimizer_call, show_loop
+from neurokit.signals import Signals
 from neurokit.state import TrainingState
 from neurokit.step import StepOutput as StepOutput
 from neurokit.step import require_gradient, score, step_logs, window_weight
@@ -128,6 +131,7 @@ class Trainer:
         self._conversion = Conversion(floating_dtype(model), self._targets)
         self._hooks = Hooks((), self)
         self._feed: loop.Feed | None = None
+        self.signals = Signals()
         self._seeded = False
         self.findings: list[Finding] = []
         self._said: set[Finding] = set()
@@ -298,11 +302,19 @@ class Trainer:
                 raise ValueError(_with_code(finding))
         self._begin(plan)
         assert self._feed is not None
+        self.signals.listen(signal.SIGINT, ask=self._interrupt)
+        restore = partial(self._resume, plan.restored)
         try:
-            loop.fit(self, self._feed, plan.data.validation, plan.hooks, lambda: self._resume(plan.restored))
+            loop.fit(self, self._feed, plan.data.validation, plan.hooks, restore)
         finally:
             self._feed = None
+            del plan  # loader workers end with their loader
+            self.signals.close()
         return self.history
+
+    def _interrupt(self) -> None:
+        """Have the loop end after the present step, when a signal asks for it."""
+        self.state.stop_reason = "interrupted"
 
     def _plan(
         self, x: Any, y: Any, weight: Any, validation_data: Any, *, batch_size: int | None, epochs: int,
@@ -480,7 +492,7 @@ class Trainer:
             return int(restored["state"]["seed"])
         return self.state.seed if self._seeded else torch.initial_seed()
 
-    def _resume(self, state: Mapping[str, Any] | None) -> None:
+    def _resume(self, state: dict[str, Any] | None) -> None:
         """Put back a checkpoint, the random streams last."""
         if state is None:
             return
@@ -505,6 +517,7 @@ class Trainer:
         if self.state.batch and not isinstance(self._feed.loader, InMemoryLoader):
             self._note(f"Resuming at batch {self.state.batch + 1}: the batches before it are passed over.")
         set_rng_state(state["rng"])
+        state.clear()  # what was read takes as much memory as the run
 
     def end_epoch(self, epoch: int, logs: dict[str, float]) -> None:
         """Write an epoch into history and record, and count it."""
