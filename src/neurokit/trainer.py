@@ -134,7 +134,7 @@ class Trainer:
         self.signals = Signals()
         self._seeded = False
         self.findings: list[Finding] = []
-        self._said: set[Finding] = set()
+        self._said: frozenset[Finding] = frozenset()
         self._fit_began = self._epoch_began = 0.0
         self._chosen = ""
         self._shown: LoopPlan | None = None
@@ -601,10 +601,11 @@ class Trainer:
         self.findings.append(finding)
         if finding.level == "error":
             raise ValueError(_with_code(finding))
-        if finding.code not in {said.code for said in self._said}:
-            logger.warning("%s [%s]" if finding.code else "%s", *filter(None, (finding.message, finding.code)))
-        if finding.code:
-            self._said.add(finding)
+        if not finding.code:
+            logger.warning(finding.message)
+        elif finding not in self._said:
+            self._said = self._said | {finding}
+            logger.warning("%s [%s]", finding.message, finding.code)
 
     def rehearse(self, x: Any, y: Any = None, *, steps: int, **fit_arguments: Any) -> list[Finding]:
         """Plan a fit and try its first steps, change nothing, and return what was found: see ``nk.diagnose``."""
