@@ -371,6 +371,9 @@ class Trainer:
         asked = self._asked_by(data.train, look.task)
         state = TrainingState(seed=seed, epochs=epochs, steps_per_epoch=per_epoch, updates_per_epoch=updates)
         setup = self._setup(data, reading.targets, look, state, callbacks) if codes else None
+        metrics = MetricSet.resolve(self.arguments["metrics"], asked)
+        if setup is not None:
+            _rehearse(metrics, setup)
         watches = [] if setup is None else diagnostics.watch(setup, codes, self.tell)
         return _Plan(
             arguments={
@@ -383,7 +386,7 @@ class Trainer:
             look=look,
             asked=asked,
             class_weight=probe.class_weights(class_weight, look.task, self.criterion),
-            metrics=MetricSet.resolve(self.arguments["metrics"], asked),
+            metrics=metrics,
             state=state,
             findings=[] if setup is None else diagnostics.examine(setup, codes),
             hooks=Hooks([*watches, _Bookkeeper(), *callbacks, *_progress(verbose)], self),
@@ -1111,6 +1114,19 @@ def _unsaid() -> Iterator[None]:
         yield
     finally:
         logger.removeFilter(refuse)
+
+
+@torch.no_grad()
+def _rehearse(metrics: MetricSet, setup: Setup) -> None:
+    """Have metrics take in the first batch and forget it: what they refuse is refused before a step is made."""
+    answers = {answer.name: answer for answer in setup.answers()}
+    if not answers or not metrics.names or setup.batch is None:
+        return
+    predictions: Any = {name: answer.predictions.detach() for name, answer in answers.items()}
+    targets: Any = {name: answer.targets for name, answer in answers.items()}
+    if "" in answers:
+        predictions, targets = predictions[""], targets[""]
+    metrics.fresh().update(predictions, targets, setup.batch.weight)
 
 
 def _listed(callbacks: Any) -> list[Callback]:
