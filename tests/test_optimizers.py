@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from neurokit.optimizers import can_fuse, check_coverage, make_optimizers, needs_closure
+from neurokit.optimizers import can_fuse, check_coverage, foreign_parameters, make_optimizers, needs_closure
 
 
 class Net(nn.Module):
@@ -154,3 +154,24 @@ def test_an_empty_dict_is_refused():
 def test_lbfgs_evaluates_the_loss_itself():
     assert needs_closure(make_optimizers("lbfgs", Net())[""])
     assert not needs_closure(make_optimizers("adam", Net())[""])
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "message"),
+    [
+        (0.1, "A learning rate is learning_rate=0.1"),
+        (torch.optim.lr_scheduler.StepLR, "the class StepLR"),
+        (functools.partial(torch.optim.SGD, momentun=0.9), "SGD has no argument 'momentun'. Did you mean 'momentum'"),
+    ],
+)
+def test_what_was_meant_is_said(optimizer, message):
+    with pytest.raises(TypeError, match=message):
+        make_optimizers(optimizer, Net())
+
+
+def test_parameters_that_nobody_can_name_are_found():
+    model, stranger = Net(), nn.Parameter(torch.ones(2))
+    optimizer = torch.optim.SGD([*model.parameters(), stranger], lr=0.1)
+    [found] = foreign_parameters({"": optimizer}, model.parameters())
+    assert found is stranger
+    assert foreign_parameters({"": torch.optim.SGD(model.parameters(), lr=0.1)}, model.parameters()) == []

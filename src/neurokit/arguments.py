@@ -143,7 +143,7 @@ def check_keywords(owner: str, given: Iterable[str], known: Iterable[str]) -> No
 
 
 def suggests_arguments(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Let a function answer a misspelt keyword with its nearest ones, where Python only says that it is unexpected.
+    """Let a method answer a misspelt keyword with its nearest ones, where Python only says that it is unexpected.
 
     Its signature stays what it is, for editors, type checkers and ``inspect``. Costs a microsecond a call.
     """

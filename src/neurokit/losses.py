@@ -268,8 +268,8 @@ class Criterion:
             raise
         if not isinstance(loss, Tensor):
             raise TypeError(
-                f"The loss {self.name!r} returned {loss!r:.40} ({type(loss).__name__}), from which no gradient can be "
-                "computed. Return a tensor: no .item(), float() or NumPy in a loss."
+                f"The loss {self.name!r} returned a {type(loss).__name__}, from which no gradient can be computed; got "
+                f"{loss!r:.40}. Return a tensor: no .item(), float() or NumPy in a loss."
             )
         if loss.ndim:
             return self._mean(loss, targets, training)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from neurokit.arguments import check_choice, nearest, question, suggestions
+from neurokit.arguments import check_choice, nearest, question, suggestions, suggests_arguments
 from neurokit.task import Kind, Task
 
 Array = np.ndarray[Any, Any]
@@ -177,6 +177,7 @@ class Metric:
         0.667
     """
 
+    @suggests_arguments
     def __init__(
         self,
         function: Callable[..., Any],

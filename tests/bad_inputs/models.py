@@ -354,19 +354,19 @@ LOSSES = [
     Case(
         "a loss that is a float",
         fit,
-        "The loss '<lambda>'", "returned 1.5 (float)", "no gradient can be computed", "Return a tensor: no .item()",
+        "The loss '<lambda>'", "got 1.5", "no gradient can be computed", "Return a tensor: no .item()",
         loss(lambda predictions, targets: 1.5), TypeError,
     ),
     Case(
         "a loss without return",
         fit,
-        "The loss '<lambda>'", "returned None", "no gradient can be computed", "Return a tensor",
+        "The loss '<lambda>'", "got None", "no gradient can be computed", "Return a tensor",
         loss(lambda predictions, targets: None), TypeError,
     ),
     Case(
         "a loss and something else",
         fit,
-        "The loss '<lambda>'", "(tuple)", "no gradient can be computed", "Return a tensor",
+        "The loss '<lambda>'", "returned a tuple", "no gradient can be computed", "Return a tensor",
         loss(lambda predictions, targets: (predictions.mean(), 1)), TypeError,
     ),
     Case(

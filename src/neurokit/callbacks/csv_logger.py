@@ -40,6 +40,8 @@ class CSVLogger(Callback):
         'history.csv'
     """
 
+    makes_files = True
+
     @suggests_arguments
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
         self.filename = Path(filename).expanduser()

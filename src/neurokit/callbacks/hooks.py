@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from torch.optim import lr_scheduler
@@ -36,6 +37,8 @@ class Hooks:
         for callback in self.callbacks:
             callback.trainer = trainer
         self._hooks = {event: [getattr(c, event) for c in self.callbacks if _overrides(c, event)] for event in EVENTS}
+        beginning = sorted(self.callbacks, key=lambda callback: callback.makes_files)
+        self._hooks["on_train_begin"] = [c.on_train_begin for c in beginning if _overrides(c, "on_train_begin")]
 
     def hears(self, event: str) -> bool:
         """Tell whether anyone overrides an event's hook."""
@@ -77,7 +80,11 @@ class Hooks:
 
     def state_dict(self) -> list[dict[str, Any]]:
         """Return the state of every callback that remembers anything, with its class."""
-        return [{"class": type(callback).__name__, "state": callback.state_dict()} for callback in self._remembering()]
+        states = []
+        for callback in self._remembering():
+            with _naming(callback, "state_dict"):
+                states.append({"class": type(callback).__name__, "state": callback.state_dict()})
+        return states
 
     def load_state_dict(self, states: Sequence[dict[str, Any]]) -> list[str]:
         """Give each state to the callback of its class, in order; return the classes that have no taker."""
@@ -89,11 +96,22 @@ class Hooks:
                 without.append(state["class"])
                 continue
             takers.remove(taker)
-            taker.load_state_dict(state["state"])
+            with _naming(taker, "load_state_dict"):
+                taker.load_state_dict(state["state"])
         return without
 
     def _remembering(self) -> list[Callback]:
         return [callback for callback in self.callbacks if type(callback).state_dict is not Callback.state_dict]
+
+
+@contextmanager
+def _naming(callback: Callback, method: str) -> Iterator[None]:
+    """Let an exception say in which callback's method it was raised."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"Raised by {type(callback).__name__}.{method}.")
+        raise
 
 
 def _check(callback: Any, before: Sequence[Any]) -> None:

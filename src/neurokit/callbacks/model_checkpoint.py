@@ -56,6 +56,7 @@ class ModelCheckpoint(Callback):
         True
     """
 
+    makes_files = True
     order = 2  # last, so a checkpoint holds what every other callback has seen
 
     @suggests_arguments

@@ -36,6 +36,8 @@ class TensorBoard(Callback):
         100
     """
 
+    makes_files = True
+
     @suggests_arguments
     def __init__(self, log_dir: str | os.PathLike[str], update_freq: int | Literal["epoch", "batch"] = "epoch") -> None:
         if update_freq not in ("epoch", "batch") and not (isinstance(update_freq, int) and update_freq > 0):
