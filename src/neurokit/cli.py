@@ -105,7 +105,11 @@ class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         from neurokit.arguments import suggestions
 
-        known = [option for action in self._actions for option in action.option_strings]
+        commands = [
+            one for action in self._actions if isinstance(action.choices, dict) for one in action.choices.values()
+        ]
+        parsers = [self, *commands]
+        known = [option for parser in parsers for action in parser._actions for option in action.option_strings]
         known += [str(choice) for action in self._actions for choice in action.choices or ()]
         wrong = [word.strip("',:()") for word in message.split() if word.strip("',:()") not in known]
         hint = next(filter(None, (suggestions(word, known) for word in wrong if len(word) > 2)), "")

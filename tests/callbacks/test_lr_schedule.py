@@ -349,6 +349,14 @@ def test_options_that_cannot_be_are_refused_when_they_are_written(name, options,
         LRSchedule(name, **options)
 
 
+def test_a_scheduler_of_the_users_own_may_take_anything():
+    class Mine(lr_scheduler.StepLR):
+        def __init__(self, opt, *, step_size=1, **others):
+            super().__init__(opt, step_size)
+
+    assert LRSchedule(Mine, warmth=3).options == {"warmth": 3}
+
+
 def test_the_misspelt_option_of_a_partial_is_refused_too():
     with pytest.raises(TypeError, match="Did you mean 'step_size'"):
         LRSchedule(functools.partial(torch.optim.lr_scheduler.StepLR, stepsize=1))

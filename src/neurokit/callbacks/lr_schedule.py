@@ -259,8 +259,10 @@ def _by_name(name: str) -> type[LRScheduler]:
 
 def _check_options(scheduler: Any, options: Mapping[str, Any]) -> None:
     """Refuse what the class does not take, or lacks, when the schedule is written and not when it is run."""
-    taken = {name: one for name, one in inspect.signature(scheduler).parameters.items() if name != "optimizer"}
-    check_keywords(_name(scheduler), options, taken)
+    _, *parameters = inspect.signature(scheduler).parameters.values()  # the first is the optimizer
+    taken = {one.name: one for one in parameters if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)}
+    if not any(one.kind is one.VAR_KEYWORD for one in parameters):
+        check_keywords(_name(scheduler), options, taken)
     ours = next((name for kind, name in _LENGTH.items() if _is_class(scheduler, kind)), None)
     needed = [name for name, one in taken.items() if one.default is one.empty and name not in {*options, ours}]
     if needed:
