@@ -243,3 +243,9 @@ def test_an_exception_in_a_loss_says_what_it_was_given():
         "Raised by the loss '<lambda>' for predictions of shape (4, 3), torch.float32, and targets of shape (5,), "
         "torch.float32."
     ]
+
+
+def test_logits_that_looked_like_probabilities_at_first_are_named_when_they_leave_their_range():
+    criterion = make_criterion("bce")
+    with pytest.raises(ValueError, match=r"'bce' takes probabilities, and the model gives numbers from 0.5 to 1.5"):
+        criterion(torch.tensor([[0.5], [1.5]]), torch.tensor([[1.0], [0.0]]))

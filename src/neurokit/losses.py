@@ -261,6 +261,8 @@ class Criterion:
         try:
             loss = self._reduced[training](predictions, targets)
         except Exception as error:
+            if isinstance(self.function, nn.BCELoss):
+                self.check_probabilities(predictions)
             error.add_note(
                 f"Raised by the loss {self.name!r} for predictions of shape {tuple(predictions.shape)}, "
                 f"{predictions.dtype}, and targets {_told(targets)}."
@@ -278,6 +280,15 @@ class Criterion:
         if self._mean_over == "values":
             return loss, targets.numel()
         return loss, None if self._mean_over == "rows" else self._count(targets, training)
+
+    def check_probabilities(self, predictions: Tensor) -> None:
+        """Refuse what lies outside 0 to 1, where the loss takes probabilities."""
+        if not bool(((predictions >= 0) & (predictions <= 1)).all()):
+            low, high = predictions.min().item(), predictions.max().item()
+            raise ValueError(
+                f"{self.name!r} takes probabilities, and the model gives numbers from {low:.4g} to {high:.4g}. Use "
+                "'bce_with_logits' for them, or end the model with a Sigmoid."
+            )
 
     def _check_structure(self, targets: Any) -> None:
         if self.kind is not None:

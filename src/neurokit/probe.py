@@ -275,12 +275,8 @@ def _class_task(criterion: Criterion, predictions: Tensor, targets: Any, how: Ta
 
 def _binary_task(criterion: Criterion, predictions: Tensor, targets: Any, how: Targets) -> Task:
     says_probabilities = isinstance(criterion.function, nn.BCELoss)
-    if says_probabilities and not bool(((predictions >= 0) & (predictions <= 1)).all()):
-        low, high = predictions.min().item(), predictions.max().item()
-        raise ValueError(
-            f"{criterion.name!r} takes probabilities, and the model gives numbers from {low:.4g} to {high:.4g}. Use "
-            "'bce_with_logits' for them, or end the model with a Sigmoid."
-        )
+    if says_probabilities:
+        criterion.check_probabilities(predictions)
     single = predictions.ndim == 1 or predictions.shape[1] == 1
     classes = 2 if single else int(predictions.shape[1])
     activation: Activation = "identity" if says_probabilities else "sigmoid"
