@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from neurokit import Callback, CSVLogger, EarlyStopping, LambdaCallback, Metric, ModelCheckpoint, Trainer
+from neurokit import EMA, SWA, Callback, CSVLogger, EarlyStopping, LambdaCallback, Metric, ModelCheckpoint, Trainer
 from neurokit.seeding import rng_state
 
 
@@ -410,6 +410,26 @@ def test_a_fit_that_fails_later_keeps_what_it_did(data):
         one.fit(*data, batch_size=10, callbacks=[LambdaCallback(on_train_batch_end=fail)], verbose=0)
     assert one.state.updates == 2
     assert one.history.stop_reason == "ValueError: later"
+
+
+def test_a_fit_that_fails_after_its_first_step_keeps_what_it_did(data):
+    class Stepped(Trainer):
+        def train_step(self, batch):
+            super().train_step(batch)
+            raise ValueError("after the step")
+
+    one = Stepped(model(), loss="cross_entropy", device="cpu")
+    with pytest.raises(ValueError, match="after the step"):
+        one.fit(*data, verbose=0)
+    assert one.history.stop_reason == "ValueError: after the step"
+
+
+def test_a_refused_fit_that_would_have_averaged_is_taken_back_too(data):
+    one = trainer()
+    before = contents(one)
+    with pytest.raises(ValueError, match="watches 'val_loss'"):
+        one.fit(*data, callbacks=[EMA(), SWA(0), EarlyStopping()], epochs=2, verbose=0)
+    assert same(before, contents(one))
 
 
 def test_metrics_refuse_the_first_batch_before_a_step_is_made(data):

@@ -322,9 +322,8 @@ class Trainer:
         restore = partial(self._resume, plan.restored)
         try:
             loop.fit(self, self._feed, plan.data.validation, plan.hooks, restore)
-        except (TypeError, ValueError, OSError):
-            if self.state.updates == 0:  # refused by a callback or the first step, as if it had not begun
-                undo()
+        except (TypeError, ValueError, OSError):  # refused by a callback or the first step
+            undo()
             raise
         finally:
             self._feed = None
@@ -430,13 +429,19 @@ class Trainer:
                 f"{plan.arguments['resume']} holds no checkpoint to resume from: the run starts at the beginning."
             )
 
+    @torch.no_grad()
     def _undo(self) -> Callable[[], None]:
-        """Return what takes back a fit that is refused before it learnt: trainer, buffers and random streams."""
+        """Return what takes back a fit that has made no step yet: the trainer, buffers and random streams."""
         attributes, streams = dict(vars(self)), rng_state()
+        trainable = sorted((one for one in self.model.parameters() if one.requires_grad), key=Tensor.numel)
+        witnesses = [(one, one.clone()) for one in trainable[:8]]  # not _version, which fused optimizers leave alone
         weights = [(one, one.class_weight, one.counts_ignored) for one in self.criteria()]
         buffers = [(one, one.clone()) for one in self.model.buffers() if not is_lazy(one)]
 
+        @torch.no_grad()
         def undo() -> None:
+            if self.state.updates or not all(torch.equal(one, before) for one, before in witnesses):
+                return
             vars(self).update(attributes)
             for criterion, class_weight, counts_ignored in weights:
                 criterion.class_weight, criterion.counts_ignored = class_weight, counts_ignored

@@ -72,7 +72,8 @@ class EMA(Callback):
         self._exchange(use_average=False)
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        self._exchange(use_average=True)
+        if self._updates:  # else the average is what the model holds
+            self._exchange(use_average=True)
         self._weights = {}
 
     @torch.no_grad()
