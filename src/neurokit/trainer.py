@@ -8,6 +8,7 @@ import logging
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -293,6 +294,7 @@ class Trainer:
             loop.fit(self, self._feed, plan.data.validation, plan.hooks, lambda: self._resume(plan.restored))
         finally:
             self._feed = None
+            plan.data.close()
         return self.history
 
     def _plan(
@@ -583,7 +585,8 @@ class Trainer:
             self._take(look, validates=False)
         self._asked_by(loader, self.task)
         self._learn_casts(loader)
-        return loop.eval_epoch(self, loader, Hooks([*callbacks, *_progress(verbose, loader.num_batches)], self))
+        with closing(loader):
+            return loop.eval_epoch(self, loader, Hooks([*callbacks, *_progress(verbose, loader.num_batches)], self))
 
     def predict(
         self, x: Any, *, batch_size: int | None = None, callbacks: Iterable[Callback] = (), verbose: int = 0
