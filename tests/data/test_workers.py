@@ -228,13 +228,10 @@ def test_dying_workers_leave_the_last_checkpoint_which_goes_on_bit_for_bit(tmp_p
 def test_an_idle_worker_that_dies_is_named_with_what_it_read_last():
     class Killing(Callback):
         def on_train_batch_end(self, batch, logs=None):
-            if batch == 5:  # all ten batches were asked for, and read, long before
-                deadline = time.monotonic() + 20
-                while not all(one.is_alive() for one in multiprocessing.active_children()):
-                    assert time.monotonic() < deadline
+            if batch == 7:  # all ten batches were asked for
                 end_a_worker()
 
-    error = error_of(Rows(rows=24), [Killing()])
+    error = error_of(Rows(), [Killing()])
     assert re.search(r"was killed by SIGKILL while it was (waiting for work, after|reading|collating)", str(error))
     assert re.search(r"\[\d+, \d+, \d+, \d+\]", str(error))
 
@@ -253,7 +250,6 @@ def end_a_worker():
     signal.signal(signal.SIGCHLD, note)
     try:
         os.kill(worker.pid, signal.SIGKILL)
-        worker.join()
         while not came.is_set():
             pass
     finally:

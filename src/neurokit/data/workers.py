@@ -104,6 +104,7 @@ class Reader:
     def __init__(self, description: DataLoader[Any], dataset: Any, *, workers: int | None = None, **arguments: Any) -> None:
         self.description, self.dataset, self.arguments = description, dataset, arguments
         self.num_workers = description.num_workers if workers is None else workers
+        self._stays = description.persistent_workers and workers is None
         self._asked = _Asking(arguments["batch_sampler"]) if "batch_sampler" in arguments else None
         self._working: list[_Crew] = []
         self._resting: _Crew | None = None  # workers that stay, between two passes
@@ -148,10 +149,11 @@ class Reader:
             crew.end()
             logger.warning("%s: others take their place.", crew.why or "The workers that stayed do not answer")
         # Workers that stay serve one pass at a time: a pass within a pass gets others.
-        stays = self.description.persistent_workers and self.num_workers > 0 and not self._working
-        board = torch.zeros(self.num_workers, 3, dtype=torch.int64).share_memory_()
+        stays = self._stays and not self._working
+        board = torch.zeros(self.num_workers + 1, 3, dtype=torch.int64).share_memory_()
         limit = float(self.description.timeout) or _TIMEOUT
-        return _Crew(self, self._make(board, timeout=min(limit, _POLL), persistent_workers=stays), board, limit)
+        loader = self._make(board, timeout=min(limit, _POLL), persistent_workers=stays)
+        return _Crew(loader, board, limit, self._asked)
 
     def _make(self, board: torch.Tensor | None, **changes: Any) -> DataLoader[Any]:
         settings = {name: getattr(self.description, name) for name in _SETTINGS} | {"num_workers": self.num_workers}
@@ -162,13 +164,6 @@ class Reader:
             generator=torch.Generator(),  # without one of its own, it draws from the global stream
             **settings | arguments | changes,
         )
-
-    def holds(self, progress: Progress) -> str:
-        """Say what a worker was doing, and which samples were asked of it last."""
-        if progress.number == 0:
-            return "waiting for its first batch" if progress.place == DONE else "starting, before its first batch"
-        keys = None if self._asked is None else self._asked.recent.get(progress.number)
-        return self.dataset.told(keys, progress.number, progress.place)  # type: ignore[no-any-return]
 
 
 class _Asking:
@@ -189,10 +184,11 @@ class _Asking:
 class _Crew:
     """The worker processes of one DataLoader, and the batches of the pass they are at."""
 
-    def __init__(self, reader: Reader, loader: DataLoader[Any], board: torch.Tensor, limit: float) -> None:
-        self._holds, self._loader, self._limit = reader.holds, loader, limit
+    def __init__(self, loader: DataLoader[Any], board: torch.Tensor, limit: float, asked: _Asking | None) -> None:
+        self._loader, self._limit, self._asked = loader, limit, asked
         self.stays = loader.persistent_workers
-        self._progress = [Progress(cells) for cells in _cells(board)]
+        *rows, gate = _cells(board)
+        self._progress = [Progress(cells) for cells in rows]
         self._noticed: BaseException | None = None
         self._waits_in: int | None = None  # the thread that waits for a batch
         self._owner = os.getpid()
@@ -201,14 +197,18 @@ class _Crew:
         self._pids = {worker.pid for worker in self._workers}
         _crews[id(self)] = self
         _listen()
+        gate[0] = 1  # no worker reads before its end would be noticed
 
     def begin(self) -> bool:
         """Begin another pass; tell whether all workers answer."""
+        self._waits_in = threading.get_ident()
         try:
             if self._noticed is None:
                 self._iterator = iter(self._loader)
         except RuntimeError as error:
             self._noticed = error
+        finally:
+            self._waits_in = None
         return self._noticed is None
 
     @property
@@ -265,7 +265,7 @@ class _Crew:
         worker, progress = self._workers[number], self._progress[number]
         worker.join(1)
         return RuntimeError(
-            f"{self._called(number)} {_how(worker.exitcode)} while it was {self._holds(progress)}. "
+            f"{self._called(number)} {_how(worker.exitcode)} while it was {self._doing(progress)}. "
             f"{_hint(worker.exitcode, len(self._workers), progress.number == 0)}"
         )
 
@@ -273,7 +273,7 @@ class _Crew:
         """Of the workers that are at a batch, the one that has been longest; end them all, since they will not."""
         busy = [number for number, one in enumerate(self._progress) if one.place != DONE]
         number = min(busy or range(len(self._workers)), key=lambda one: self._progress[one].began)
-        doing = self._holds(self._progress[number])
+        doing = self._doing(self._progress[number])
         for one in busy:
             self._workers[one].terminate()  # torch's workers then exit with 0, wherever they are
         return RuntimeError(
@@ -281,6 +281,14 @@ class _Crew:
             f"say so: DataLoader(..., timeout={max(3600, math.ceil(10 * self._limit))}). If it hangs, look for a lock, "
             "a network drive or threads in the dataset: num_workers=0 shows where."
         )
+
+    def _doing(self, progress: Progress) -> str:
+        """Say what a worker was doing, and which samples were asked of it last."""
+        if progress.number == 0:
+            return "waiting for its first batch" if progress.place == DONE else "starting, before its first batch"
+        keys = None if self._asked is None else self._asked.recent.get(progress.number)
+        source: Any = self._loader.dataset
+        return source.told(keys, progress.number, progress.place)  # type: ignore[no-any-return]
 
     def _called(self, number: int) -> str:
         return f"DataLoader worker {number} of {len(self._workers)} (pid {self._workers[number].pid})"
@@ -394,12 +402,13 @@ class _InWorker(Exception):  # noqa: N818  it is shown as a cause and never caug
 def _portable(error: Exception) -> Exception:
     """The exception, where the main process can rebuild it; else one of its nearest base class that can be."""
     text = f"{type(error).__name__}: {error}"
-    for kind in type(error).__mro__:
+    kinds = [kind for kind in type(error).__mro__ if issubclass(kind, Exception) and kind is not Exception]
+    for kind in kinds:
         with contextlib.suppress(Exception):
             one = error if kind is type(error) else kind(text)
             ForkingPickler.dumps(one)
             rebuild, arguments = one.__reduce__()[:2]
-            if type(rebuild(*arguments)) is kind and kind is not Exception:  # type: ignore[operator]
+            if type(rebuild(*arguments)) is kind:  # type: ignore[operator]
                 return one
     return RuntimeError(text)
 
@@ -415,7 +424,11 @@ class _WorkerStart:
         info = get_worker_info()
         assert info is not None
         source: Any = info.dataset
-        source.progress = progress = Progress(_cells(self.board)[worker_id])
+        *rows, gate = _cells(self.board)
+        source.progress = progress = Progress(rows[worker_id])
+        parent = os.getppid()
+        while not gate[0] and os.getppid() == parent:
+            time.sleep(0.001)
         # A worker_init_fn that shards the dataset it finds here would shard our wrapper, and every row come twice.
         object.__setattr__(info, "dataset", source.dataset)
         if self.user_function is not None:
