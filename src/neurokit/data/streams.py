@@ -42,7 +42,7 @@ class StreamLoader:
         self.join_lone_row, self.joins = join_lone_row, False  # nobody knows before it comes
         self.one_shot = isinstance(batches, Iterator)
         self.in_order = not isinstance(getattr(batches, "sampler", None), RandomSampler)
-        self.num_batches = length(batches)
+        self.num_batches = self.told_batches = length(batches)
         self._stream: _SeededStream | None = None
         self._reader: Reader | None = None
 
@@ -53,6 +53,7 @@ class StreamLoader:
         reader = Reader(description, stream, batch_size=None, collate_fn=_as_it_is)
         loader = cls(reader, **how)
         loader._first, loader._stream, loader._reader = reader.in_one_worker(), stream, reader
+        loader.told_batches = length(description)
         # Each of several workers may end with a batch that is not full.
         loader.num_batches = length(description) if description.num_workers < 2 else None
         return loader
