@@ -525,7 +525,7 @@ class Demanding(Exception):  # noqa: N818
 
 
 def test_an_exception_that_cannot_travel_arrives_as_the_nearest_that_can():
-    class Local(KeyError):
+    class Local(KeyError):  # noqa: N818
         pass
 
     for error, kind, text in (
@@ -562,7 +562,7 @@ def test_samples_of_unequal_shape_are_named_with_their_shapes_and_a_hint(num_wor
 
 # ------------------------------------------------------------------------------------------------ as whole processes
 
-SCRIPT = '''
+SCRIPT = """
 import os, signal, sys, threading, time
 import torch
 from torch import nn
@@ -605,7 +605,7 @@ def main():
 
 if __name__ == "__main__":
     main()
-'''
+"""
 
 
 def start(tmp_path, mode, method="fork") -> subprocess.Popen:

@@ -177,7 +177,8 @@ KINDS = {
         fit=lambda: {"validation_data": validation()},
     ),
     "accumulation": Kind(
-        trainer={"accumulate": 3, "max_grad_norm": 0.5}, callbacks=lambda: [LRSchedule("StepLR", step_size=1, gamma=0.5)]
+        trainer={"accumulate": 3, "max_grad_norm": 0.5},
+        callbacks=lambda: [LRSchedule("StepLR", step_size=1, gamma=0.5)],
     ),
     "class weights": Kind(
         trainer={"metrics": ["accuracy", "roc_auc", "f1"]}, fit=lambda: {"class_weight": [1.0, 2.0, 3.0]}

@@ -15,7 +15,6 @@ from neurokit.data.sampling import Key, Sampling
 from neurokit.data.workers import COLLATING, DONE, WHOLE, Asked, Failure, Progress, Reader, in_worker
 from neurokit.seeding import cpu_streams, seed_sample, set_cpu_streams
 
-
 SHOWN = 32  # so many indices of a batch are written out
 
 
@@ -151,7 +150,8 @@ class _SeededDataset(Dataset[Any]):
 
     def _index(self, key: Key) -> str:
         """A sample's index in the user's own dataset, also where a Subset of it is read."""
-        dataset, index = self.dataset, key[1]
+        dataset: Any = self.dataset
+        index = key[1]
         while type(dataset) is Subset:
             dataset, index = dataset.dataset, dataset.indices[index]
         return repr(index.item() if hasattr(index, "item") else index)

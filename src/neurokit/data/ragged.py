@@ -31,9 +31,9 @@ def refuse_ragged(samples: Any, names: Sequence[str], error: Exception) -> None:
                 where = f" in entry {path}" if path else ""
                 raise ValueError(
                     f"Samples {names[0]} and {name} of the dataset cannot be stacked into one batch: {first} against "
-                    f"{other}{where}. default_collate needs one shape for all. Pad, crop or resize them in the dataset, "
-                    "or pass DataLoader(..., collate_fn=...), a function from a list of samples to a batch, such as one "
-                    "with torch.nn.utils.rnn.pad_sequence."
+                    f"{other}{where}. default_collate needs one shape. Pad or crop them in the dataset, or pass "
+                    "DataLoader(..., collate_fn=...), a function from a list of samples to a batch, such as one with "
+                    "torch.nn.utils.rnn.pad_sequence."
                 ) from error
 
 

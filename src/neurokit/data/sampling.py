@@ -130,7 +130,8 @@ def tell_epoch(source: Any, data_pass: int) -> None:
 
 def _held(source: Any) -> list[Any]:
     """A sampler or loader and the samplers inside it, each once: a batch sampler may hold another, as a loader does."""
-    found, left = [], [source]
+    found: list[Any] = []
+    left = [source]
     while left and len(found) < 8:  # an object that answers to every name would never end
         one = left.pop(0)
         if not any(one is other for other in found):

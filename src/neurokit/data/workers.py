@@ -46,7 +46,7 @@ class Progress:
     """Where a process stands in its batches. A worker's is in shared memory: the main process reads it after its death.
 
     Args:
-        cells: The number of the batch, 0 before the first; the place in it; when it began, in ns of the monotonic clock.
+        cells: The number of the batch, 0 before the first; the place in it; when it began, in ns of a monotonic clock.
     """
 
     def __init__(self, cells: MutableSequence[int] | None = None) -> None:
@@ -101,7 +101,9 @@ class Reader:
         **arguments: How it makes batches, in DataLoader's own words.
     """
 
-    def __init__(self, description: DataLoader[Any], dataset: Any, *, workers: int | None = None, **arguments: Any) -> None:
+    def __init__(
+        self, description: DataLoader[Any], dataset: Any, *, workers: int | None = None, **arguments: Any
+    ) -> None:
         self.description, self.dataset, self.arguments = description, dataset, arguments
         self.num_workers = description.num_workers if workers is None else workers
         self._stays = description.persistent_workers and workers is None
@@ -353,8 +355,8 @@ def _hint(exitcode: int | None, workers: int, starting: bool) -> str:
         )
     if exitcode is not None and exitcode >= 0 and starting:
         return (
-            "It could not start: its own error is above. Where workers are spawned, the script's training belongs under "
-            "if __name__ == '__main__', and the dataset must be one that can be pickled."
+            "It could not start: its own error is above. Where workers are spawned, what trains stands in the script "
+            "under if __name__ == '__main__', and the dataset must be one that can be pickled."
         )
     if exitcode is not None and exitcode >= 0:
         return "Something the dataset calls ended the process (os._exit, sys.exit): num_workers=0 shows where."
@@ -407,8 +409,8 @@ def _portable(error: Exception) -> Exception:
         with contextlib.suppress(Exception):
             one = error if kind is type(error) else kind(text)
             ForkingPickler.dumps(one)
-            rebuild, arguments = one.__reduce__()[:2]
-            if type(rebuild(*arguments)) is kind:  # type: ignore[operator]
+            reduced: Any = one.__reduce__()
+            if type(reduced[0](*reduced[1])) is kind:
                 return one
     return RuntimeError(text)
 
