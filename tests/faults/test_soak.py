@@ -30,7 +30,7 @@ def test_no_file_thread_or_process_stays(figures, part):
 
 
 def test_an_epoch_leaves_no_object(figures):
-    assert figures["one fit: tracked objects more"] <= 10  # in 240 epochs
+    assert figures["one fit: tracked objects more"] <= 10  # in 140 epochs
     assert figures["with checkpoints: tracked objects more"] <= 10
 
 
