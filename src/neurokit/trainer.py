@@ -9,7 +9,7 @@ import math
 import signal
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -305,10 +305,10 @@ class Trainer:
         self.signals.listen(signal.SIGINT, ask=self._interrupt)
         restore = partial(self._resume, plan.restored)
         try:
-            loop.fit(self, self._feed, plan.data.validation, plan.hooks, restore)
+            with closing(plan.data):
+                loop.fit(self, self._feed, plan.data.validation, plan.hooks, restore)
         finally:
             self._feed = None
-            del plan  # loader workers end with their loader
             self.signals.close()
         return self.history
 
@@ -673,7 +673,8 @@ class Trainer:
             self._take(look, validates=False)
         self._asked_by(loader, self.task)
         self._learn_casts(loader)
-        return loop.eval_epoch(self, loader, Hooks([*callbacks, *_progress(verbose, loader.num_batches)], self))
+        with closing(loader):
+            return loop.eval_epoch(self, loader, Hooks([*callbacks, *_progress(verbose, loader.num_batches)], self))
 
     def predict(
         self, x: Any, *, batch_size: int | None = None, callbacks: Iterable[Callback] = (), verbose: int = 0
