@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import math
+import subprocess
 import sys
 
 import numpy as np
@@ -858,3 +859,20 @@ def test_five_classes_have_no_five_likeliest():
     with pytest.raises(ValueError, match="5 likeliest classes, but there are only 5: it would always be 1"):
         MetricSet.resolve(["top_k_accuracy"], Task("multiclass", "softmax", 5))
     assert MetricSet.resolve(["top_k_accuracy"], Task("multiclass", "softmax", 6)).names == ["top_k_accuracy"]
+
+
+@pytest.mark.parametrize("name", ["roc_auc", "average_precision"])
+def test_what_scikit_learn_imports_moves_no_random_stream_of_the_run(name):
+    script = f"""
+import random, torch
+from neurokit.metrics import MetricSet
+from neurokit.task import Task
+metrics = MetricSet.resolve(["{name}"], Task("binary", "sigmoid", num_classes=2))
+metrics.update(torch.tensor([0.1, 0.9, 0.4]), torch.tensor([0.0, 1.0, 1.0]), None)
+random.seed(1)
+metrics.compute()
+drawn = random.random()
+random.seed(1)
+assert drawn == random.random()
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)

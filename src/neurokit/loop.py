@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -122,14 +123,15 @@ def predict_batches(trainer: Trainer, loader: Loader, hooks: Hooks) -> Iterator[
     """Yield the model's outputs batch by batch, in eval mode and without gradients."""
     before, after = hooks.hears("on_predict_batch_begin"), hooks.hears("on_predict_batch_end")
     hooks.fire("on_predict_begin", {})
-    for index, batch in enumerate(placed(trainer, loader)):
-        if before:
-            hooks.fire("on_predict_batch_begin", index, {})
-        with modes.evaluating(trainer.model), torch.no_grad():  # a consumer may train between two batches
-            outputs = trainer.predict_step(batch)
-        if after:
-            hooks.fire("on_predict_batch_end", index, {"outputs": outputs})
-        yield outputs
+    with closing(loader):
+        for index, batch in enumerate(placed(trainer, loader)):
+            if before:
+                hooks.fire("on_predict_batch_begin", index, {})
+            with modes.evaluating(trainer.model), torch.no_grad():  # a consumer may train between two batches
+                outputs = trainer.predict_step(batch)
+            if after:
+                hooks.fire("on_predict_batch_end", index, {"outputs": outputs})
+            yield outputs
     hooks.fire("on_predict_end", {})
 
 

@@ -10,7 +10,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -321,13 +321,13 @@ class Trainer:
         self.signals.listen(signal.SIGINT, ask=self._interrupt)
         restore = partial(self._resume, plan.restored)
         try:
-            loop.fit(self, self._feed, plan.data.validation, plan.hooks, restore)
+            with closing(plan.data):
+                loop.fit(self, self._feed, plan.data.validation, plan.hooks, restore)
         except (TypeError, ValueError, OSError):  # refused by a callback or the first step
             undo()
             raise
         finally:
             self._feed = None
-            del plan  # loader workers end with their loader
             self.signals.close()
         return self.history
 
@@ -733,7 +733,8 @@ class Trainer:
         self._asked_by(loader, self.task)
         self._learn_casts(loader)
         hooks = Hooks([*_listed(callbacks), *_progress(verbose, loader.num_batches)], self)
-        return loop.eval_epoch(self, loader, hooks)
+        with closing(loader):
+            return loop.eval_epoch(self, loader, hooks)
 
     @suggests_arguments
     def predict(
