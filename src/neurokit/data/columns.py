@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from neurokit.data.arrays import map_leaves, to_column, to_tensor
+from neurokit.data.finite import Label
+from neurokit.data.inputs import column_names
 from neurokit.data.targets import Targets
 
 logger = logging.getLogger("neurokit")
@@ -23,6 +25,7 @@ def to_columns(
     targets: Mapping[str, Targets] | Targets,
     dtype: torch.dtype,
     names: tuple[str, str, str],
+    may_be_empty: bool = False,
 ) -> tuple[Any, Any, Tensor | None]:
     """Return inputs, targets and weights in memory as columns of equal length.
 
@@ -30,7 +33,7 @@ def to_columns(
         ValueError: If lengths differ, or weights are negative or not finite.
     """
     _note_indexes(x, y, names)
-    x = map_leaves(lambda value, name: to_column(value, name, dtype), x, names[0])
+    x = map_leaves(lambda value, name: to_column(value, name, dtype, may_be_empty=may_be_empty), x, names[0])
     if y is not None:
         y = _targets(y, targets, names[1])
     weight = None if weight is None else _weights(weight, names[2]).to(dtype)
@@ -40,8 +43,20 @@ def to_columns(
             map_leaves(lambda column, name: lengths.__setitem__(name, len(column)), value, name)
     if len(set(lengths.values())) > 1:
         rows = ", ".join(f"{name} has {rows} rows" for name, rows in lengths.items())
-        raise ValueError(f"Lengths differ: {rows}. Pass one row each per sample.")
+        raise ValueError(
+            f"Lengths differ: {rows}. Pass one row each per sample; to see what the data are: "
+            f"print({', '.join(f'len({name})' for name in list(lengths)[:3])})."
+        )
     return x, y, weight
+
+
+def label_columns(x: Any, y: Any, weight: Any, names: tuple[str, str, str]) -> list[Label]:
+    """Return what the user calls each column of inputs, targets and weights, in their order."""
+    labels: list[Label] = []
+    for value, name in zip((x, y, weight), names, strict=True):
+        if value is not None:
+            map_leaves(lambda leaf, path: labels.append(Label(path, column_names(leaf))), value, name)
+    return labels
 
 
 def _note_indexes(x: Any, y: Any, names: tuple[str, str, str]) -> None:

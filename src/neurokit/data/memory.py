@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from neurokit.data.arrays import Column, map_leaves
 from neurokit.data.batch import Batch
+from neurokit.data.finite import Label, NotFinite, all_not_finite, sums_finite
 from neurokit.seeding import order
 
 BLOCK_BYTES = 4 * 2**20  # the allocator unmaps larger results and maps them again: page faults cost more than copying
@@ -31,6 +32,7 @@ class InMemoryLoader:
         join_lone_row: Let a last batch of one row join the batch before it.
         drop_last: Leave out a last batch that is not full.
         rows: Which rows of the columns to use, in this order; all of them when ``None``.
+        labels: What the user calls each column, those of x first; for messages.
 
     Example:
         >>> loader = InMemoryLoader(torch.arange(5), batch_size=2)
@@ -52,6 +54,7 @@ class InMemoryLoader:
         join_lone_row: bool = False,
         drop_last: bool = False,
         rows: Tensor | None = None,
+        labels: Sequence[Label] = (),
     ) -> None:
         self.columns: list[Column] = []
         self._rebuild = _rebuilder(Batch(x, y, weight), self.columns)
@@ -63,15 +66,22 @@ class InMemoryLoader:
         self.seed = seed
         self.joins = join_lone_row and self.num_rows % self.batch_size == 1 and self.num_rows > self.batch_size > 1
         self.num_batches = -(-self.num_rows // self.batch_size) - self.joins
+        if not available:
+            self.num_batches = 1  # an empty one, of which the model makes predictions of the right shape
         self._available = available
+        self.labels = list(labels) or [Label("x")] * len(self.columns)
+        self._whole: InMemoryLoader | None = None
+        self._sums_finite: bool | None = None
         self._block_batches = max(1, BLOCK_BYTES // max(1, self.batch_size * sum(map(_row_bytes, self.columns))))
 
     def subset(self, rows: Tensor, *, shuffle: bool, join_lone_row: bool) -> InMemoryLoader:
         """Return a loader over some of the rows, sharing the columns."""
-        return InMemoryLoader(
+        part = InMemoryLoader(
             self.x, self.y, self.weight, batch_size=self.batch_size, shuffle=shuffle, seed=self.seed,
-            join_lone_row=join_lone_row, rows=rows if self.rows is None else self.rows[rows],
+            join_lone_row=join_lone_row, rows=rows if self.rows is None else self.rows[rows], labels=self.labels,
         )  # fmt: skip
+        part._whole = self
+        return part
 
     def is_on(self, device: torch.device) -> bool:
         """Tell whether all batches are made on a device."""
@@ -79,8 +89,25 @@ class InMemoryLoader:
 
     def peek(self) -> Batch:
         """Return the first rows of the source as a batch, drawing nothing."""
-        first = torch.arange(min(self.batch_size, self._available))
-        return self._rebuild(tuple(_gather(column, self._numbers(first)) for column in self.columns))
+        return self.at(self._numbers(torch.arange(min(self.batch_size, self._available))))
+
+    def at(self, rows: Tensor) -> Batch:
+        """Return some rows of the columns as one batch."""
+        return self._rebuild(tuple(_gather(column, rows) for column in self.columns))
+
+    def not_finite(self) -> list[NotFinite]:
+        """Return what is NaN or infinite in the rows of this loader, column by column; one sum where nothing is."""
+        if self._all_finite():
+            return []
+        return all_not_finite(self.columns, self.labels, self.rows)
+
+    def _all_finite(self) -> bool:
+        """Tell whether the columns' sums are finite, counted once for all loaders over the same columns."""
+        if self._whole is not None:
+            return self._whole._all_finite()
+        if self._sums_finite is None:
+            self._sums_finite = all(map(sums_finite, self.columns))
+        return self._sums_finite
 
     def state_dict(self) -> dict[str, Any]:
         """Nothing: the order is a function of seed and pass."""

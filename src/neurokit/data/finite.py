@@ -1,0 +1,107 @@
+"""Finite: whether data hold NaN or infinity, found by one sum, and where they are, looked up only then."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from neurokit.data.arrays import Column, SparseRows
+
+_BLOCK = 2**16  # rows searched at a time: the search holds a few bytes for each number
+
+
+class Label(NamedTuple):
+    """What the user calls one column of the data, for messages.
+
+    Attributes:
+        name: The argument, such as ``"x"`` or ``"validation_data[0]['age']"``.
+        columns: The names of a table's columns, where it is one.
+    """
+
+    name: str
+    columns: tuple[str, ...] = ()
+
+
+class NotFinite(NamedTuple):
+    """The numbers of one input, or of the targets, that are NaN or infinite.
+
+    Attributes:
+        label: What the user calls it.
+        nan: How many are NaN.
+        infinite: How many are infinite, or became so in the model's dtype.
+        rows: The numbers of the rows that hold them, ascending.
+        columns: How many each column holds, by name or number, for data in two axes.
+    """
+
+    label: Label
+    nan: int
+    infinite: int
+    rows: list[int]
+    columns: dict[str, int]
+
+    def __str__(self) -> str:
+        parts = [f"{self.nan} NaN"] * bool(self.nan)
+        parts += [f"{self.infinite} infinite value{'s' * (self.infinite > 1)}"] * bool(self.infinite)
+        held = [f"{name} ({count})" for name, count in self.columns.items()]
+        where = f", in {', '.join(held[:5])}{f' and {len(held) - 5} more' if held[5:] else ''}" if held else ""
+        count = len(self.rows)
+        return (
+            f"{self.label.name} holds {' and '.join(parts)}{where}; first in row {self.rows[0]} "
+            f"({count} row{'s' * (count > 1)} in all)"
+        )
+
+
+def not_finite(column: Column, label: Label, rows: Tensor | None = None) -> NotFinite | None:
+    """Return what is NaN or infinite in a column, or ``None``.
+
+    A column without any costs one sum: 80 MB in 6 ms. Whole numbers cost nothing.
+
+    Args:
+        column: The data.
+        label: What the user calls them.
+        rows: Which rows count; all of them when ``None``.
+
+    Example:
+        >>> str(not_finite(torch.tensor([[1.0, 2.0], [torch.nan, 3.0]]), Label("x", ("age", "fare"))))
+        "x holds 1 NaN, in column 'age' (1); first in row 1 (1 row in all)"
+    """
+    if sums_finite(column):
+        return None
+    chosen = torch.arange(len(column)) if rows is None else rows.cpu()
+    nan, infinite, bad_rows = 0, 0, []
+    by_column: Tensor | None = None
+    for block in chosen.split(_BLOCK):
+        values = column.index_select(0, block.to(column.device) if isinstance(column, Tensor) else block).cpu()
+        bad = ~torch.isfinite(values)
+        if not bool(bad.any()):
+            continue
+        nan += int(values.isnan().sum())
+        infinite += int(values.isinf().sum())
+        bad_rows += block[bad.flatten(1).any(1) if bad.ndim > 1 else bad].tolist()
+        if values.ndim == 2:
+            by_column = bad.sum(0) + (0 if by_column is None else by_column)
+    if not bad_rows:
+        return None
+    columns = {}
+    if by_column is not None and len(by_column) > 1:
+        names = label.columns or range(len(by_column))
+        columns = {f"column {names[i]!r}": int(by_column[i]) for i in by_column.nonzero().reshape(-1).tolist()}
+    return NotFinite(label, nan, infinite, sorted(bad_rows), columns)
+
+
+def sums_finite(column: Column) -> bool:
+    """Tell whether the sum of all numbers is finite, which it cannot be where one of them is not."""
+    values: Any = torch.from_numpy(column.matrix.data) if isinstance(column, SparseRows) else column
+    if not values.is_floating_point():
+        return True
+    wide = torch.promote_types(values.dtype, torch.float32)
+    return bool(torch.isfinite(values.sum(dtype=wide)))
+
+
+def all_not_finite(columns: Sequence[Column], labels: Sequence[Label], rows: Tensor | None = None) -> list[NotFinite]:
+    """Return what is NaN or infinite in each of several columns; nothing for those that are finite."""
+    found = (not_finite(column, label, rows) for column, label in zip(columns, labels, strict=True))
+    return [one for one in found if one is not None]
