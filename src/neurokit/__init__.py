@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from neurokit.data import Batch as Batch
     from neurokit.devices import describe_device as describe_device
     from neurokit.devices import select_device as select_device
+    from neurokit.diagnostics import Finding as Finding
+    from neurokit.diagnostics import diagnose as diagnose
     from neurokit.history import History as History
     from neurokit.loop import NonFiniteLoss as NonFiniteLoss
     from neurokit.metrics import Metric as Metric
@@ -63,6 +65,7 @@ _ROOMS = {
     ],
     "seeding": ["seed_everything", "seeded"],
     "devices": ["select_device", "describe_device"],
+    "diagnostics": ["diagnose", "Finding"],
     "plots": ["plots"],
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}

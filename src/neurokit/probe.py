@@ -39,11 +39,13 @@ class FirstLook(NamedTuple):
         task: The kind of question, by output name where the loss has several.
         chosen: Where in the model's outputs the prediction is, in words; empty when it is the output itself.
         casts: How inputs of whole numbers are cast, for each of their dtypes; to itself where the model takes it.
+        batch: The batch itself; ``None`` where nothing was looked at.
     """
 
     task: Task | dict[str, Task]
     chosen: str
     casts: Mapping[torch.dtype, torch.dtype]
+    batch: Batch | None
 
 
 def look(
@@ -64,12 +66,12 @@ def look(
     """
     outputs, casts = forward_once(model, batch.x, dtype)
     if criterion is None:
-        return FirstLook(_own_task(outputs, batch.x), "", casts)
+        return FirstLook(_own_task(outputs, batch.x), "", casts, batch)
     if batch.y is None:
         raise ValueError("The loss compares with targets and there are none. Pass y, or yield (x, y).")
     if isinstance(criterion, Criterion):
         chosen = "" if isinstance(outputs, Tensor) else find_prediction(outputs)[1]
-        return FirstLook(_told_by(criterion, prediction(outputs), batch.y, batch.weight, targets), chosen, casts)
+        return FirstLook(_told_by(criterion, prediction(outputs), batch.y, batch.weight, targets), chosen, casts, batch)
     fields = output_fields(outputs)
     missing = [name for name in criterion if not isinstance(fields.get(name), Tensor)]
     if missing:
@@ -85,7 +87,7 @@ def look(
     tasks = {
         name: _told_by(one, fields[name], batch.y[name], batch.weight, targets[name]) for name, one in criterion.items()
     }
-    return FirstLook(tasks, "", casts)
+    return FirstLook(tasks, "", casts, batch)
 
 
 def _told_by(criterion: Criterion, predictions: Tensor, y: Any, weight: Tensor | None, how: Targets) -> Task:
@@ -121,6 +123,12 @@ def forward_once(model: nn.Module, x: Any, dtype: torch.dtype) -> tuple[Any, dic
     # what is left once the numbers are of a kind the layers take; the first where it is all about kinds
     error = next((refusal for refusal in refusals if "type" not in str(refusal)), refusals[0])
     raise explain_refusal(error, model, x)
+
+
+def outputs_with_graph(model: nn.Module, x: Any) -> Any:
+    """Return outputs for one batch in eval mode, with the graph that made them; nothing else is left behind."""
+    with modes.evaluating(model), torch.enable_grad(), preserved_rng():
+        return call(model, x)
 
 
 def casts_for(

@@ -8,6 +8,7 @@ import logging
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
-from neurokit import checkpoint, loop, modes, probe
+from neurokit import checkpoint, diagnostics, loop, modes, probe
 from neurokit.arguments import check_choice, check_count
 from neurokit.callbacks.callback import Callback
 from neurokit.callbacks.hooks import Hooks
@@ -30,6 +31,7 @@ from neurokit.data.sources import Loader, make_loader
 from neurokit.data.targets import Targets
 from neurokit.data.training import Reading, TrainingData
 from neurokit.devices import select_device
+from neurokit.diagnostics import Finding, Setup
 from neurokit.distributed import check_strategy
 from neurokit.history import History
 from neurokit.losses import Criterion, make_criterion
@@ -40,6 +42,7 @@ from neurokit.outputs import output_fields, prediction
 from neurokit.predictions import joined, labels_of, probabilities, to_numpy
 from neurokit.probe import FirstLook, call
 from neurokit.record import RunRecord
+from neurokit.rehearsal import preserved
 from neurokit.runtime import Runtime, floating_dtype
 from neurokit.seeding import rng_state, set_rng_state
 from neurokit.show_loop import LoopPlan, optimizer_call, show_loop
@@ -126,14 +129,15 @@ class Trainer:
         self._hooks = Hooks((), self)
         self._feed: loop.Feed | None = None
         self._seeded = False
-        self._notes: list[str] = []
+        self.findings: list[Finding] = []
+        self._said: set[Finding] = set()
         self._fit_began = self._epoch_began = 0.0
         self._chosen = ""
         self._shown: LoopPlan | None = None
         self._steps_itself = type(self).train_step is not Trainer.train_step
         self._is_plain = type(self).compute_loss is Trainer.compute_loss and not self._steps_itself
         model.to(self.runtime.device)
-        for one in self._criteria():
+        for one in self.criteria():
             one.to(self.runtime.device, floating_dtype(model))
         if _lazy_parameters(model):
             check_optimizer(optimizer, model, learning_rate)
@@ -142,13 +146,14 @@ class Trainer:
         if compile:
             model.compile()
 
-    def _criteria(self) -> list[Criterion]:
+    def criteria(self) -> list[Criterion]:
+        """Return the losses, one or several, or none for a model that returns its own."""
         if isinstance(self.criterion, Criterion):
             return [self.criterion]
         return list(self.criterion.values()) if self.criterion else []
 
     def _make_optimizers(self) -> None:
-        own = [p for one in self._criteria() if isinstance(one.function, nn.Module) for p in one.function.parameters()]
+        own = [p for one in self.criteria() if isinstance(one.function, nn.Module) for p in one.function.parameters()]
         self.optimizers = make_optimizers(self.arguments["optimizer"], self.model, self.arguments["learning_rate"], own)
         self._steppers = tuple(self.optimizers.values())
         self._closure = any(map(needs_closure, self._steppers))
@@ -248,7 +253,7 @@ class Trainer:
         steps_per_epoch: int | None = None,
         callbacks: Iterable[Callback] = (),
         resume: str | Path | None = None,
-        checks: bool = True,
+        checks: bool | Mapping[str, bool] = True,
         verbose: int | Literal["auto"] = "auto",
     ) -> History:
         """Train, and return what each epoch gave.
@@ -268,7 +273,8 @@ class Trainer:
             steps_per_epoch: Batches in an epoch, each epoch going on where the one before stopped.
             callbacks: What else happens; see ``nk.Callback``.
             resume: A run folder: go on from its newest checkpoint, or start when there is none.
-            checks: Look at the first batch before training: shapes, label ranges, whether anything can learn.
+            checks: Look for mistakes that train without an error, before and during the first epoch. ``False`` leaves
+                this out; a dict leaves out single checks by their codes, such as ``{"sorted-labels": False}``.
             verbose: 0 is silent, 1 a progress bar, 2 a line per epoch; ``"auto"`` is a bar on a terminal, else lines.
 
         Raises:
@@ -287,6 +293,9 @@ class Trainer:
             steps_per_epoch=steps_per_epoch, callbacks=_listed(callbacks), resume=resume, checks=checks,
             verbose=verbose,
         )  # fmt: skip
+        for finding in plan.findings:
+            if finding.level == "error":
+                raise ValueError(_with_code(finding))
         self._begin(plan)
         assert self._feed is not None
         try:
@@ -298,13 +307,15 @@ class Trainer:
     def _plan(
         self, x: Any, y: Any, weight: Any, validation_data: Any, *, batch_size: int | None, epochs: int,
         validation_split: float, shuffle: bool, class_weight: Any, steps_per_epoch: int | None,
-        callbacks: list[Callback], resume: str | Path | None, checks: bool, verbose: Literal["auto"] | int,
+        callbacks: list[Callback], resume: str | Path | None, checks: bool | Mapping[str, bool],
+        verbose: Literal["auto"] | int,
     ) -> _Plan:  # fmt: skip
         """Check everything a fit needs, and change nothing."""
         if self._feed is not None:
             raise RuntimeError("This trainer is in the middle of a fit. Call fit again after it, not in a callback.")
         check_count("epochs", epochs)
         check_choice("verbose", verbose, ("auto", 0, 1, 2))
+        codes = diagnostics.chosen(checks)
         for name, value in (("batch_size", batch_size), ("steps_per_epoch", steps_per_epoch)):
             if value is not None:
                 check_count(name, value)
@@ -316,13 +327,18 @@ class Trainer:
             validation_data=validation_data, validation_split=validation_split,
         )  # fmt: skip
         _check_passes(data, epochs, steps_per_epoch)
-        look = self._look(data.train, reading.targets, checks)
+        look = self._look(data.train, reading.targets, bool(codes))
         if data.validation is not None:
-            held_out = self._look(data.validation, reading.targets, checks)  # the same demands; training tells the task
+            held_out = self._look(
+                data.validation, reading.targets, bool(codes)
+            )  # the same demands; training tells the task
             look = look._replace(casts={**held_out.casts, **look.casts})
         per_epoch = steps_per_epoch or data.train.num_batches
         updates = None if per_epoch is None else -(-per_epoch // self.runtime.accumulate)
         asked = self._asked_by(data.train, look.task)
+        state = TrainingState(seed=seed, epochs=epochs, steps_per_epoch=per_epoch, updates_per_epoch=updates)
+        setup = self._setup(data, reading.targets, look, state, callbacks) if codes else None
+        watches = [] if setup is None else diagnostics.watch(setup, codes, self.tell)
         return _Plan(
             arguments={
                 "batch_size": batch_size, "epochs": epochs, "validation_split": validation_split, "shuffle": shuffle,
@@ -335,20 +351,23 @@ class Trainer:
             asked=asked,
             class_weight=probe.class_weights(class_weight, look.task, self.criterion),
             metrics=MetricSet.resolve(self.arguments["metrics"], asked),
-            state=TrainingState(seed=seed, epochs=epochs, steps_per_epoch=per_epoch, updates_per_epoch=updates),
-            hooks=Hooks([_Bookkeeper(), *callbacks, *_progress(verbose)], self),
+            state=state,
+            findings=[] if setup is None else diagnostics.examine(setup, codes),
+            hooks=Hooks([*watches, _Bookkeeper(), *callbacks, *_progress(verbose)], self),
             restored=restored,
         )  # fmt: skip
 
     def _begin(self, plan: _Plan) -> None:
         """Take over what was planned: from here on things change."""
         tasks = list(plan.asked.values()) if isinstance(plan.asked, dict) else [plan.asked]
-        for criterion, task in zip(self._criteria(), tasks, strict=False):
+        for criterion, task in zip(self.criteria(), tasks, strict=False):
             criterion.class_weight = plan.class_weight
             criterion.counts_ignored = task.kind is None or task.ignore_index is not None
         self._targets, self.metrics, self.state, self._hooks = plan.targets, plan.metrics, plan.state, plan.hooks
         self._seeded = True
-        self._notes = []
+        self.findings = []
+        for finding in plan.findings:
+            self.tell(finding)
         self._take(plan.look, validates=plan.data.validation is not None)
         check_coverage(self.optimizers, self.model)
         self._feed = loop.Feed(self, plan.data.train, cut=plan.arguments["steps_per_epoch"] is not None)
@@ -381,9 +400,9 @@ class Trainer:
         lazy = bool(_lazy_parameters(self.model))
         needed = lazy or bool(self.arguments["metrics"])
         if self.criterion is None and not plain:
-            return FirstLook(Task(), "", {})
+            return FirstLook(Task(), "", {}, batch=None)
         if not checks and not needed and self.task is not None:
-            return FirstLook(self.task, "", self._conversion.casts)
+            return FirstLook(self.task, "", self._conversion.casts, batch=None)
         batch = Conversion(floating_dtype(self.model), targets)(self.runtime.place(loader.peek()))
         try:
             look = probe.look(self.model, self.criterion, batch, targets, floating_dtype(self.model))
@@ -395,7 +414,7 @@ class Trainer:
                 ) from error
             if lazy or (plain and (needed or self.criterion is not None)):
                 raise
-            return FirstLook(Task(), "", {})  # the user's own step may never call forward
+            return FirstLook(Task(), "", {}, batch=None)  # the user's own step may never call forward
         self._asked_by(loader, look.task)
         if plain and checks and not any(parameter.requires_grad for parameter in self.model.parameters()):
             count = sum(1 for _ in self.model.parameters())
@@ -404,6 +423,23 @@ class Trainer:
                 "frozen. Set requires_grad_(True) on the part that is to learn."
             )
         return look
+
+    def _setup(
+        self, data: TrainingData, targets: Any, look: FirstLook, state: TrainingState, callbacks: list[Callback]
+    ) -> Setup:
+        """What is known before the first step, for the checks."""
+        batch = None if look.batch is None else Conversion(floating_dtype(self.model), targets, look.casts)(look.batch)
+        outputs = None
+        if batch is not None and self._is_plain and self.criterion is not None:
+            with self.runtime.autocast:
+                outputs = probe.outputs_with_graph(self.model, batch.x)
+        losses = self.criterion if isinstance(self.criterion, dict) else dict(zip([""], self.criteria(), strict=False))
+        return Setup(
+            model=self.model, losses=losses, tasks=look.task if isinstance(look.task, dict) else {"": look.task},
+            optimizers=self.optimizers, callbacks=callbacks, train=data.train, validation=data.validation,
+            batch=batch, outputs=outputs, epochs=state.epochs, steps_per_epoch=state.steps_per_epoch,
+            updates_per_epoch=state.updates_per_epoch, steps_itself=self._steps_itself, plain=self._is_plain,
+        )  # fmt: skip
 
     def _asked_by(self, loader: Loader, task: Any) -> Any:
         """Check every target in memory; return the task, without ``ignore_index`` where none of them is ignored."""
@@ -483,7 +519,7 @@ class Trainer:
         self.history.directions |= self.monitors
         self.history.stop_reason = self.record.stop_reason = self.state.stop_reason or "completed"
         self.record.timings["seconds"] = round(time.perf_counter() - self._fit_began, 6)
-        self.record.findings = [{"level": "note", "message": note} for note in self._notes]
+        self.record.findings = [finding.to_json() for finding in self.findings]
         self.record.metrics["best"] = {
             name: float(self.history.best(name, direction))
             for name, direction in self.monitors.items()
@@ -539,9 +575,49 @@ class Trainer:
 
     def _note(self, text: str) -> None:
         """Say something worth knowing once, and keep it for the record."""
-        if text not in self._notes:
-            self._notes.append(text)
-            logger.warning(text)
+        self.tell(Finding("note", text))
+
+    def tell(self, finding: Finding) -> None:
+        """Take a finding for the record; say it, what a check found only once in a trainer's life.
+
+        Raises:
+            ValueError: If it is an error.
+        """
+        if finding in self.findings:
+            return
+        self.findings.append(finding)
+        if finding.level == "error":
+            raise ValueError(_with_code(finding))
+        if finding.code not in {said.code for said in self._said}:
+            logger.warning("%s [%s]" if finding.code else "%s", *filter(None, (finding.message, finding.code)))
+        if finding.code:
+            self._said.add(finding)
+
+    def rehearse(self, x: Any, y: Any = None, *, steps: int, **fit_arguments: Any) -> list[Finding]:
+        """Plan a fit and try its first steps, change nothing, and return what was found: see ``nk.diagnose``."""
+        given = inspect.signature(self.fit).bind(x, y, **fit_arguments)
+        if isinstance(x, Iterator):
+            raise TypeError(
+                f"x is a {type(x).__name__}, which gives its batches once: a look would take them from the fit. Pass "
+                "something that can be gone through again (arrays, a Dataset, a DataLoader)."
+            )
+        given.apply_defaults()
+        arguments = given.arguments | {"callbacks": _listed(given.arguments["callbacks"]), "resume": None}
+        planned = {"weight" if name == "sample_weight" else name: value for name, value in arguments.items()}
+        with preserved(self), _unsaid():
+            try:
+                plan = self._plan(**planned)
+                if not any(finding.level == "error" for finding in plan.findings):
+                    few = min(steps, plan.state.steps_per_epoch or steps)
+                    self.fit(**arguments | {"callbacks": (), "epochs": 1, "steps_per_epoch": few, "verbose": 0})
+                    found = [finding for finding in self.findings if finding.code]
+                    return list(dict.fromkeys([*plan.findings, *found]))  # callbacks are looked at, and do not run
+                return plan.findings
+            except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
+                found = [finding for finding in self.findings if finding.code]
+                if not any(finding.level == "error" for finding in found):
+                    found.append(Finding("error", str(error), "refused"))
+                return found
 
     # --------------------------------------------------------------------------------------- evaluate and predict
 
@@ -692,7 +768,7 @@ class Trainer:
             "model": self.model.state_dict(),
             "modes": modes.get_modes(self.model),
             "losses": [
-                one.function.state_dict() if isinstance(one.function, nn.Module) else {} for one in self._criteria()
+                one.function.state_dict() if isinstance(one.function, nn.Module) else {} for one in self.criteria()
             ],
             "optimizers": {
                 name: checkpoint.optimizer_state(one, self._parameter_names()) for name, one in self.optimizers.items()
@@ -735,7 +811,7 @@ class Trainer:
             checkpoint.match_optimizer(one, names, state["optimizers"][name])
         checkpoint.load_module(self.model, state["model"])
         modes.set_modes(self.model, state["modes"])
-        for criterion, own in zip(self._criteria(), state.get("losses", []), strict=False):
+        for criterion, own in zip(self.criteria(), state.get("losses", []), strict=False):
             if isinstance(criterion.function, nn.Module) and own:
                 criterion.function.load_state_dict(own)
         for name, one in self.optimizers.items():
@@ -747,7 +823,7 @@ class Trainer:
 
     def _parameter_names(self) -> dict[nn.Parameter, str]:
         names = {parameter: name for name, parameter in self.model.named_parameters()}
-        for index, one in enumerate(self._criteria()):
+        for index, one in enumerate(self.criteria()):
             if isinstance(one.function, nn.Module):
                 names |= {parameter: f"loss.{index}.{name}" for name, parameter in one.function.named_parameters()}
         return names
@@ -922,6 +998,7 @@ class _Plan:
         state: Counters at their beginning.
         hooks: The callbacks of this fit.
         restored: The checkpoint to go on from.
+        findings: What the checks found.
     """
 
     arguments: dict[str, Any]
@@ -934,6 +1011,26 @@ class _Plan:
     state: TrainingState
     hooks: Hooks
     restored: dict[str, Any] | None
+    findings: list[Finding]
+
+
+def _with_code(finding: Finding) -> str:
+    """An error's message, with the check's name and how to leave it out."""
+    return f"{finding.message} [{finding.code}; fit(..., checks={{{finding.code!r}: False}}) leaves this check out]"
+
+
+@contextmanager
+def _unsaid() -> Iterator[None]:
+    """Keep notes from being said."""
+
+    def refuse(record: logging.LogRecord) -> bool:
+        return False
+
+    logger.addFilter(refuse)
+    try:
+        yield
+    finally:
+        logger.removeFilter(refuse)
 
 
 def _listed(callbacks: Any) -> list[Callback]:

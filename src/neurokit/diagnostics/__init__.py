@@ -1,0 +1,100 @@
+"""Diagnostics: the mistakes that train without an error, each named with its mend by a check of its own.
+
+A check is one function: it looks at a ``Setup`` before the first step, or at the ``FirstEpoch`` once that is over, and
+returns a ``Finding`` or ``None``. Its name is its code, with hyphens.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from neurokit.diagnostics import outputs
+from neurokit.diagnostics.finding import Finding
+from neurokit.diagnostics.first_epoch import FirstEpoch
+from neurokit.diagnostics.setup import Setup
+
+if TYPE_CHECKING:
+    from neurokit.trainer import Trainer
+
+__all__ = ["diagnose", "examine", "watch", "chosen", "Finding", "FirstEpoch", "Setup"]
+
+
+def _by_code(*checks: Callable[[Any], Finding | None]) -> dict[str, Callable[[Any], Finding | None]]:
+    return {check.__name__.replace("_", "-"): check for check in checks}
+
+
+BEFORE = _by_code(outputs.no_gradient, outputs.double_softmax)
+AFTER = _by_code()
+
+
+_REHEARSED_STEPS = 4
+
+
+def chosen(checks: bool | Mapping[str, bool]) -> set[str]:
+    """Return the codes of the checks to make.
+
+    Args:
+        checks: All or none of them, or a dict by code, in which those that are not named are made.
+
+    Raises:
+        ValueError: If there is no check of a name.
+        TypeError: If it is neither a bool nor a dict of them.
+
+    Example:
+        >>> "double-softmax" in chosen({"double-softmax": False})
+        False
+    """
+    known = {*BEFORE, *AFTER}
+    if isinstance(checks, bool):
+        return known if checks else set()
+    if not isinstance(checks, Mapping) or not all(isinstance(value, bool) for value in checks.values()):
+        raise TypeError(f"checks is True, False, or a dict such as {{'double-softmax': False}}, got {checks!r}.")
+    for code in checks:
+        if code not in known:
+            nearest = difflib.get_close_matches(str(code), known, n=3)
+            hint = f" Did you mean {' or '.join(map(repr, nearest))}?" if nearest else ""
+            raise ValueError(f"There is no check named {code!r}.{hint} Known: {', '.join(sorted(known))}.")
+    return {code for code in known if checks.get(code, True)}
+
+
+def examine(setup: Setup, codes: set[str]) -> list[Finding]:
+    """Make the checks that need no training, and return what they found."""
+    found = ((code, check(setup)) for code, check in BEFORE.items() if code in codes)
+    return [replace(finding, code=code) for code, finding in found if finding is not None]
+
+
+def watch(setup: Setup, codes: set[str], tell: Callable[[Finding], Any]) -> list[FirstEpoch]:
+    """Return the callback that makes the checks of the first epoch; none where there is nothing to check."""
+    checks = {code: check for code, check in AFTER.items() if code in codes}
+    return [FirstEpoch(setup, checks, tell)] if checks else []
+
+
+def diagnose(trainer: Trainer, x: Any, y: Any = None, **fit_arguments: Any) -> list[Finding]:
+    """Return what ``fit`` would find in this set-up, without training: an empty list for a clean one.
+
+    The checks look at model, loss, optimizer and data; then a few steps are rehearsed and undone, so that weights,
+    optimizer, counters, history and every random stream are what they were. What ``fit`` would refuse is a finding too,
+    of level ``"error"`` and, where no check has a code for it, of code ``"refused"``.
+
+    Args:
+        trainer: The trainer, as it would fit.
+        x: As in ``fit``.
+        y: As in ``fit``.
+        **fit_arguments: Other arguments of ``fit``, such as ``validation_data`` and ``callbacks``; callbacks are looked
+            at and not run.
+
+    Raises:
+        TypeError: If ``fit`` has no such argument, or x is an iterator that a look would use up.
+
+    Example:
+        >>> import torch
+        >>> from neurokit import Trainer
+        >>> model = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Softmax(dim=1))
+        >>> trainer = Trainer(model, loss="cross_entropy")
+        >>> [finding.code for finding in diagnose(trainer, torch.rand(8, 2), torch.arange(8) % 3)]
+        ['double-softmax']
+    """
+    return trainer.rehearse(x, y, steps=_REHEARSED_STEPS, **fit_arguments)

@@ -1,0 +1,34 @@
+"""FirstEpoch: gathers evidence while the first epoch trains and validates, and lets the later checks look at it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from neurokit.callbacks.callback import Callback, Logs
+from neurokit.diagnostics.finding import Finding
+from neurokit.diagnostics.setup import Setup
+
+Check = Callable[["FirstEpoch"], Finding | None]
+
+
+class FirstEpoch(Callback):
+    """Watches the first epoch without a hook per batch, and costs nothing after it.
+
+    Args:
+        setup: What was known before.
+        checks: By code, those to make when the epoch is over.
+        tell: What takes a finding; raises for an error.
+    """
+
+    order = -1000  # sees the epoch before any callback of the user's changes something
+
+    def __init__(self, setup: Setup, checks: dict[str, Check], tell: Callable[[Finding], Any]) -> None:
+        self.setup, self.checks, self.tell = setup, checks, tell
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Make the checks, once."""
+        checks, self.checks = self.checks, {}
+        for code, check in checks.items():
+            if found := check(self):
+                self.tell(Finding(found.level, found.message, code))

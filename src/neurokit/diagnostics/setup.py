@@ -1,0 +1,90 @@
+"""Setup: what is known of a fit before its first step, which the first checks look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from neurokit.callbacks.callback import Callback
+from neurokit.data.batch import Batch
+from neurokit.data.memory import InMemoryLoader
+from neurokit.data.sources import Loader
+from neurokit.losses import Criterion
+from neurokit.outputs import output_fields, prediction
+from neurokit.task import Task
+
+
+class Answer(NamedTuple):
+    """One loss and what it compares, on the first batch.
+
+    Attributes:
+        name: The output's name where the loss is a dict; empty for a single loss.
+        criterion: The loss.
+        task: What it asks.
+        predictions: What the model gave in eval mode, with its graph: ``predictions.grad_fn`` tells the last operation.
+        targets: What is true, as the loss takes it.
+    """
+
+    name: str
+    criterion: Criterion
+    task: Task
+    predictions: Tensor
+    targets: Any
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A fit that was planned and has not begun.
+
+    Attributes:
+        model: The user's module.
+        losses: The loss under ``""``, or one per output name; empty for a model that returns its own.
+        tasks: What each loss asks, by the same names.
+        optimizers: By name; a single one under ``""``.
+        callbacks: The user's callbacks.
+        train: What trains. ``train.y`` and ``train.x`` are whole columns where data are in memory (``rows`` says which
+            of their rows are used); see ``in_memory``.
+        validation: What validates, or ``None``.
+        batch: The first rows of the training data, on the device and in the dtypes that the model takes; ``None``
+            where nobody knows what a step of the user's own makes of them.
+        outputs: What the model made of them in eval mode, its graph attached; ``None`` where a ``train_step`` or
+            ``compute_loss`` of the user's decides what is called.
+        epochs: Planned epochs.
+        steps_per_epoch: Batches in an epoch; ``None`` when the data do not say.
+        updates_per_epoch: Optimizer updates in an epoch; ``None`` when the data do not say.
+        steps_itself: Whether ``train_step`` is the user's own.
+        plain: Whether neither ``train_step`` nor ``compute_loss`` is the user's own.
+    """
+
+    model: nn.Module
+    losses: Mapping[str, Criterion]
+    tasks: Mapping[str, Task]
+    optimizers: Mapping[str, Optimizer]
+    callbacks: Sequence[Callback]
+    train: Loader
+    validation: Loader | None
+    batch: Batch | None
+    outputs: Any
+    epochs: int
+    steps_per_epoch: int | None
+    updates_per_epoch: int | None
+    steps_itself: bool
+    plain: bool
+
+    def answers(self) -> Iterator[Answer]:
+        """Yield each loss with what it compares; nothing where the model's outputs are not known."""
+        if self.outputs is None or self.batch is None or self.batch.y is None:
+            return
+        for name, criterion in self.losses.items():
+            predictions = output_fields(self.outputs)[name] if name else prediction(self.outputs)
+            targets = self.batch.y[name] if name else self.batch.y
+            yield Answer(name, criterion, self.tasks[name], predictions, targets)
+
+    @property
+    def in_memory(self) -> InMemoryLoader | None:
+        """The training data where they are in memory, else ``None``."""
+        return self.train if isinstance(self.train, InMemoryLoader) else None
