@@ -183,7 +183,9 @@ def test_a_column_that_holds_no_numbers_is_named(values, said):
 
 def test_the_entry_that_makes_a_column_text_is_named_with_its_row():
     frame = pd.DataFrame({"age": ["31", "45", "?", None]})
-    with pytest.raises(TypeError, match=r"for example '\?' in row 2.*pandas\.to_numeric\(x\['age'\], errors='coerce'\)"):
+    with pytest.raises(
+        TypeError, match=r"for example '\?' in row 2.*pandas\.to_numeric\(x\['age'\], errors='coerce'\)"
+    ):
         column(frame)
 
 
@@ -272,7 +274,9 @@ def test_a_list_of_numbers_is_one_axis():
     ids=["lists", "arrays", "tensors", "two axes"],
 )
 def test_rows_of_several_shapes_are_named(rows):
-    with pytest.raises(ValueError, match=r"rows of x differ in shape: \(2,.*\) in row 0, \([13],.*\) in row 1.*collate_fn"):
+    with pytest.raises(
+        ValueError, match=r"rows of x differ in shape: \(2,.*\) in row 0, \([13],.*\) in row 1.*collate_fn"
+    ):
         column(rows)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neurokit.data.arrays import map_leaves, to_column, to_tensor
+from neurokit.data.arrays import is_table, map_leaves, to_column, to_tensor
 from neurokit.data.finite import Label
 from neurokit.data.inputs import column_names
 from neurokit.data.targets import Targets
@@ -53,10 +53,22 @@ def to_columns(
 def label_columns(x: Any, y: Any, weight: Any, names: tuple[str, str, str]) -> list[Label]:
     """Return what the user calls each column of inputs, targets and weights, in their order."""
     labels: list[Label] = []
-    for value, name in zip((x, y, weight), names, strict=True):
-        if value is not None:
-            map_leaves(lambda leaf, path: labels.append(Label(path, column_names(leaf))), value, name)
+
+    def add_input(value: Any, name: str) -> None:
+        mend = f"Fill them, for example {name} = numpy.nan_to_num({name})"
+        if is_table(value):
+            mend = f"Fill them, for example {name} = {name}.fillna({name}.median())"
+        labels.append(Label(name, column_names(value), mend))
+
+    map_leaves(add_input, x, names[0])
+    for other, name in ((y, names[1]), (weight, names[2])):
+        if other is not None:
+            map_leaves(lambda _, leaf: labels.append(Label(leaf, (), _without(leaf))), other, name)
     return labels
+
+
+def _without(name: str) -> str:
+    return f"See which: numpy.isfinite({name})"
 
 
 def _note_indexes(x: Any, y: Any, names: tuple[str, str, str]) -> None:
@@ -79,12 +91,25 @@ def _targets(y: Any, targets: Mapping[str, Targets] | Targets, name: str) -> Any
 
 
 def _weights(value: Any, name: str) -> Tensor:
+    if isinstance(value, Mapping):
+        raise TypeError(
+            f"{name} is a dict, {value!r:.60}, and it takes one weight per row. Weights by class are class_weight, an "
+            "argument of fit."
+        )
     weight = to_tensor(value, name)
     weight = weight.reshape(-1) if weight.shape[1:] == (1,) else weight
-    if weight.ndim != 1 or not bool((weight >= 0).all() & torch.isfinite(weight).all() & (weight > 0).any()):
-        span = f", from {weight.min().item():g} to {weight.max().item():g}" if weight.numel() else ""
-        raise ValueError(
-            f"{name} is one finite weight of 0 or more per row, some of them above 0; got shape "
-            f"{tuple(weight.shape)}{span}."
-        )
-    return weight
+    bad = ~torch.isfinite(weight) | (weight < 0)
+    if weight.ndim == 1 and bool((weight > 0).any()) and not bool(bad.any()):
+        return weight
+    span = f", from {weight.min().item():g} to {weight.max().item():g}" if weight.numel() else ""
+    mend = "Pass one above 0 for each row that counts, or leave it out."
+    if weight.ndim != 1:
+        mend = "Pass one column."
+    elif bool(bad.any()):
+        row = int(bad.nonzero()[0])
+        span += f", first not so in row {row} ({weight[row].item():g})"
+        mend = f"Make it so, for example numpy.nan_to_num({name}).clip(0)."
+    raise ValueError(
+        f"{name} is one finite weight of 0 or more per row, some of them above 0; got shape {tuple(weight.shape)}{span}. "
+        f"{mend}"
+    )

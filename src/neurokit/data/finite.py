@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from neurokit.data.arrays import Column, SparseRows
+from neurokit.tree import map_tensors
 
 _BLOCK = 2**16  # rows searched at a time: the search holds a few bytes for each number
 
@@ -19,10 +20,12 @@ class Label(NamedTuple):
     Attributes:
         name: The argument, such as ``"x"`` or ``"validation_data[0]['age']"``.
         columns: The names of a table's columns, where it is one.
+        mend: What to do about a number that is not finite.
     """
 
     name: str
     columns: tuple[str, ...] = ()
+    mend: str = ""
 
 
 class NotFinite(NamedTuple):
@@ -46,10 +49,11 @@ class NotFinite(NamedTuple):
         parts = [f"{self.nan} NaN"] * bool(self.nan)
         parts += [f"{self.infinite} infinite value{'s' * (self.infinite > 1)}"] * bool(self.infinite)
         held = [f"{name} ({count})" for name, count in self.columns.items()]
-        where = f", in {', '.join(held[:5])}{f' and {len(held) - 5} more' if held[5:] else ''}" if held else ""
+        more = f" and {len(held) - 5} more" if len(held) > 5 else ""
+        where = f" in column{'s' * (len(held) > 1)} {', '.join(held[:5])}{more}" if held else ""
         count = len(self.rows)
         return (
-            f"{self.label.name} holds {' and '.join(parts)}{where}; first in row {self.rows[0]} "
+            f"{self.label.name} holds {' and '.join(parts)}{where}, first in row {self.rows[0]} "
             f"({count} row{'s' * (count > 1)} in all)"
         )
 
@@ -66,7 +70,7 @@ def not_finite(column: Column, label: Label, rows: Tensor | None = None) -> NotF
 
     Example:
         >>> str(not_finite(torch.tensor([[1.0, 2.0], [torch.nan, 3.0]]), Label("x", ("age", "fare"))))
-        "x holds 1 NaN, in column 'age' (1); first in row 1 (1 row in all)"
+        "x holds 1 NaN in column 'age' (1), first in row 1 (1 row in all)"
     """
     if sums_finite(column):
         return None
@@ -88,7 +92,7 @@ def not_finite(column: Column, label: Label, rows: Tensor | None = None) -> NotF
     columns = {}
     if by_column is not None and len(by_column) > 1:
         names = label.columns or range(len(by_column))
-        columns = {f"column {names[i]!r}": int(by_column[i]) for i in by_column.nonzero().reshape(-1).tolist()}
+        columns = {repr(names[i]): int(by_column[i]) for i in by_column.nonzero().reshape(-1).tolist()}
     return NotFinite(label, nan, infinite, sorted(bad_rows), columns)
 
 
@@ -105,3 +109,21 @@ def all_not_finite(columns: Sequence[Column], labels: Sequence[Label], rows: Ten
     """Return what is NaN or infinite in each of several columns; nothing for those that are finite."""
     found = (not_finite(column, label, rows) for column, label in zip(columns, labels, strict=True))
     return [one for one in found if one is not None]
+
+
+def not_finite_in_batch(batch: Any, names: tuple[str, str]) -> list[NotFinite]:
+    """Return what is NaN or infinite in the inputs and targets of one batch of a loader."""
+    found: list[NotFinite | None] = []
+    for part, name in zip(batch[:2], names, strict=True):
+        label = Label(
+            f"{name} of the first batch", mend="Look at what the dataset reads, or use torch.nan_to_num there"
+        )
+        map_tensors(lambda tensor: found.append(not_finite(tensor, label)) if tensor.ndim else None, part)  # noqa: B023
+    return [one for one in found if one is not None]
+
+
+def is_finite(structure: Any) -> bool:
+    """Tell whether the sums of all tensors in a structure are finite."""
+    sums: list[bool] = []
+    map_tensors(lambda tensor: sums.append(sums_finite(tensor)), structure)
+    return all(sums)

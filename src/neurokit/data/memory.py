@@ -15,6 +15,8 @@ from neurokit.seeding import order
 
 BLOCK_BYTES = 4 * 2**20  # the allocator unmaps larger results and maps them again: page faults cost more than copying
 
+_BESIDE = 15
+
 
 class InMemoryLoader:
     """Yields batches of data in memory, in an order that is a function of (seed, pass).
@@ -94,6 +96,19 @@ class InMemoryLoader:
     def at(self, rows: Tensor) -> Batch:
         """Return some rows of the columns as one batch."""
         return self._rebuild(tuple(_gather(column, rows) for column in self.columns))
+
+    @property
+    def target_name(self) -> str:
+        """What the user calls y."""
+        names = {id(column): label.name for column, label in zip(self.columns, self.labels, strict=True)}
+        return names.get(id(self.y), "y")
+
+    def around(self, found: list[NotFinite]) -> Batch:
+        """Return a batch that holds the first rows that are not finite, and others beside them."""
+        bad = {row for one in found for row in one.rows}
+        rows = torch.arange(len(self.columns[0])) if self.rows is None else self.rows
+        others = [row for row in rows[: len(bad) + _BESIDE].tolist() if row not in bad]
+        return self.at(torch.tensor([*(one.rows[0] for one in found), *others[:_BESIDE]]))
 
     def not_finite(self) -> list[NotFinite]:
         """Return what is NaN or infinite in the rows of this loader, column by column; one sum where nothing is."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import count, cycle, repeat
 from pathlib import PurePath
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -132,6 +133,8 @@ def make_loader(
         common |= {"batch_size": batch_size or default_batch_size, "shuffle": shuffle, "labels": labels}
         return InMemoryLoader(x, y, weight, **common)
     _refuse_no_data(x, names[0])
+    if not learns:
+        refuse_endless(x, names[0])
     _refuse_extras(x, y, weight, names)
     if not has_batches(x):
         x = _described(x, batch_size or default_batch_size, shuffle, names[0])
@@ -163,6 +166,8 @@ def _refuse_no_data(x: Any, name: str) -> None:
     got, mend = f"a {type(x).__name__}", ""
     if x is None:
         got = "None"
+    elif isinstance(x, (int, float, np.number, np.bool_)):
+        got, mend = f"{got}, {x!s}", f"One sample of one number is [[{x!s}]]. "
     elif isinstance(x, (str, PurePath)):
         got += f", {str(x)!r:.80}"
         mend = "Read the file first, for example pandas.read_csv(path). "
@@ -182,6 +187,16 @@ def _refuse_no_data(x: Any, name: str) -> None:
         f"{name} is {got}. {mend}Pass arrays (NumPy, tensors, pandas, scipy, lists), a tuple or dict of arrays, a "
         "Dataset, a DataLoader, or an iterable of batches."
     )
+
+
+def refuse_endless(x: Any, name: str) -> None:
+    """Refuse an iterator that is known never to end, where all of it is asked for."""
+    if isinstance(x, (cycle, count)) or (isinstance(x, repeat) and length(x) is None):
+        kind = type(x).__name__
+        raise ValueError(
+            f"{name} is an itertools.{kind}, which never ends, and a pass over the data takes all of it. Pass what it "
+            f"goes round, or, in fit, steps_per_epoch=100 for epochs of 100 batches."
+        )
 
 
 def _refuse_no_targets(x: Any, y: Any, names: tuple[str, str, str]) -> None:

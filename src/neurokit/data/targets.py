@@ -146,7 +146,7 @@ def _whole(tensor: Tensor, name: str) -> Tensor:
             mend = f"Leave these rows out of x and y: keep = numpy.isfinite({name})."
         raise ValueError(
             f"{name} holds {tensor.reshape(-1)[row].item()} in row {row}, and this loss takes class indices "
-            f"({len(wrong)} rows are none). {mend}"
+            f"({len(wrong)} of {len(tensor)} rows hold none). {mend}"
         )
     return indices
 
