@@ -1,6 +1,5 @@
 """The loop against the loop anyone would write: the same weights, bit for bit; and every way out of it."""
 
-import math
 import os
 import signal
 import threading

@@ -71,7 +71,7 @@ def test_a_loss_with_parameters_compares_embeddings():
             "bce",
             (1,),
             torch.zeros(6),
-            "'bce' takes probabilities, and the model gives numbers from .*'bce_with_logits'",
+            "The loss 'bce' takes probabilities, and the model gives numbers from .*'bce_with_logits'",
         ),
         ("mse", (2,), torch.zeros(6), r"The model gives \(6, 2\), for which 'mse' takes targets of shape \(6, 2\)"),
         ("mse", (1,), torch.zeros(5, 1), r"The model gave a tensor of shape \(6, 1\) for 5 rows"),

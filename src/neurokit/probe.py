@@ -6,7 +6,7 @@ import inspect
 import math
 import os
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ from neurokit.arguments import suggestions
 from neurokit.data.batch import Batch
 from neurokit.data.finite import NotFinite
 from neurokit.data.inputs import one_sample
+from neurokit.data.memory import InMemoryLoader
 from neurokit.data.targets import Targets
 from neurokit.losses import NUMBERS, Criterion
 from neurokit.outputs import (
@@ -115,8 +116,8 @@ def _swapped(model: nn.Module, batch: Batch, dtype: torch.dtype, names: tuple[st
     except Exception:  # what the model says of x is what counts
         return None
     return ValueError(
-        f"{names[0]} and {names[1]} look swapped: {names[0]} has the shape {tuple(x.shape)}, {names[1]} {tuple(y.shape)}, "
-        f"and the model takes what came as {names[1]}. Inputs come first: fit(x, y)."
+        f"{names[0]} and {names[1]} look swapped: {names[0]} has the shape {tuple(x.shape)}, {names[1]} "
+        f"{tuple(y.shape)}, and the model takes what came as {names[1]}. Inputs come first: fit(x, y)."
     )
 
 
@@ -127,9 +128,9 @@ def _no_targets(x: Any, names: tuple[str, str]) -> ValueError:
         if isinstance(x, tuple):
             hint = " A tuple is several inputs: if its last entry is the targets, pass it as y, fit(x, y)."
         return ValueError(
-            f"The loss compares with targets and there are none. Pass {names[1]}, which is None, or, from a loader, yield "
-            f"(x, y): a batch of {names[0]} is {describe_outputs(x)}.{hint} A model that returns its own loss takes "
-            "Trainer(model, loss=None)."
+            f"The loss compares with targets and there are none. Pass {names[1]}, which is None, or, from a loader, "
+            f"yield (x, y): a batch of {names[0]} is {describe_outputs(x)}.{hint} A model that returns its own loss "
+            "takes Trainer(model, loss=None)."
         )
     usual = ("y", "label", "labels", "target", "targets", "class", "classes")
     label = next((key for key in x if str(key).lower() in usual), "label")
@@ -137,9 +138,9 @@ def _no_targets(x: Any, names: tuple[str, str]) -> ValueError:
     first = f"batch[{inputs[0]!r}]" if len(inputs) == 1 else "{" + ", ".join(f"{k!r}: ..." for k in inputs[:4]) + "}"
     return ValueError(
         f"The loss compares with targets and there are none: {names[0]} is a mapping with the keys "
-        f"{', '.join(map(repr, list(x)[:8]))}, all of which go to forward. Targets are found under the key 'y', weights "
-        f"under 'weight': yield {{'x': {first}, 'y': batch[{label!r}]}}, or the pair ({first}, batch[{label!r}]); for "
-        f"data in memory pass {names[1]}."
+        f"{', '.join(map(repr, list(x)[:8]))}, all of which go to forward. Targets are found under the key 'y', "
+        f"weights under 'weight': yield {{'x': {first}, 'y': batch[{label!r}]}}, or the pair ({first}, "
+        f"batch[{label!r}]); for data in memory pass {names[1]}."
     )
 
 
@@ -158,12 +159,19 @@ def call(model: nn.Module, x: Any) -> Any:
 
 
 def forward_once(
-    model: nn.Module, x: Any, dtype: torch.dtype, name: str = "x"
+    model: nn.Module, x: Any, dtype: torch.dtype, name: str = "x", rows: Sequence[int] = ()
 ) -> tuple[Any, dict[torch.dtype, torch.dtype]]:
     """Return outputs for one batch, and how its whole numbers had to be cast for the model to take them.
 
     They go in as they are (token ids, or images that the model scales itself); where the model refuses that, as the
     indices or the floats that its layers take.
+
+    Args:
+        model: The user's module.
+        x: The batch's inputs.
+        dtype: The model's floating dtype.
+        name: What the user calls the inputs, for messages.
+        rows: Which rows of the data these are, where not the first.
 
     Raises:
         ValueError: If one of torch's layers refuses its input, naming the layer and what arrived.
@@ -177,7 +185,7 @@ def forward_once(
                 refusals.append(refusal)
     # what is left once the numbers are of a kind the layers take; the first where it is all about kinds
     error = next((refusal for refusal in refusals if "type" not in str(refusal)), refusals[0])
-    raise explain_refusal(error, model, x, name)
+    raise explain_refusal(error, model, x, name, rows)
 
 
 def outputs_with_graph(model: nn.Module, x: Any) -> Any:
@@ -217,7 +225,7 @@ def _ways_to_cast(whole: list[torch.dtype], dtype: torch.dtype) -> Iterator[dict
     return (way for index, way in enumerate(ways) if way not in ways[:index])
 
 
-def explain_refusal(error: Exception, model: nn.Module, x: Any, name: str = "x") -> Exception:
+def explain_refusal(error: Exception, model: nn.Module, x: Any, name: str = "x", rows: Sequence[int] = ()) -> Exception:
     """Return what to raise where a model raised: which layer of torch's refused what, or the user's own error itself.
 
     Args:
@@ -225,8 +233,9 @@ def explain_refusal(error: Exception, model: nn.Module, x: Any, name: str = "x")
         model: The user's module.
         x: The batch's inputs.
         name: What the user calls them.
+        rows: Which rows of the data these are, where not the first.
     """
-    explained = _call_refusal(error, model, x, name) or _layer_refusal(error, model, x, name)
+    explained = _call_refusal(error, model, x, name) or _layer_refusal(error, model, x, name, rows)
     if explained is None:
         return error
     explained.__cause__ = error
@@ -248,12 +257,12 @@ def _call_refusal(error: Exception, model: nn.Module, x: Any, name: str) -> Exce
         hint = f" If the last entry is the targets, pass it on its own: {name}, y."
     return TypeError(
         f"{type(model).__name__}.forward{inspect.signature(model.forward)} was called with "
-        f"{describe_outputs(x)} as {name}.{hint} Several inputs are a tuple by position, ((a, b), y), or a dict by keyword. "
-        f"Python says: {error}"
+        f"{describe_outputs(x)} as {name}.{hint} Several inputs are a tuple by position, ((a, b), y), or a dict by "
+        f"keyword. Python says: {error}"
     )
 
 
-def _layer_refusal(error: Exception, model: nn.Module, x: Any, name: str) -> Exception | None:
+def _layer_refusal(error: Exception, model: nn.Module, x: Any, name: str, rows: Sequence[int]) -> Exception | None:
     """An input that one of torch's own layers cannot take; an error from the user's own code is none."""
     for frame, _ in reversed(list(traceback.walk_tb(error.__traceback__))):
         layer, arrived = frame.f_locals.get("self"), frame.f_locals.get("input")
@@ -261,7 +270,7 @@ def _layer_refusal(error: Exception, model: nn.Module, x: Any, name: str) -> Exc
             return None
         if isinstance(layer, nn.Module) and isinstance(arrived, Tensor):
             where = next((name for name, module in model.named_modules() if module is layer), "")
-            mend = _mend(layer, arrived, x, name) or "Change the layer or the data."
+            mend = _mend(layer, arrived, x, name, rows) or "Change the layer or the data."
             return ValueError(
                 f"The layer {where!r}, {layer}, cannot take what arrived: {tuple(arrived.shape)} of {arrived.dtype}. "
                 f"{name} came as {describe_outputs(x)}. {mend} torch says: {error}"
@@ -269,7 +278,7 @@ def _layer_refusal(error: Exception, model: nn.Module, x: Any, name: str) -> Exc
     return None
 
 
-def _mend(layer: nn.Module, arrived: Tensor, x: Any, name: str) -> str:
+def _mend(layer: nn.Module, arrived: Tensor, x: Any, name: str, numbers: Sequence[int]) -> str:
     """What one of torch's layers takes, and how the data or the layer become so; empty where there is no telling."""
     shape, as_it_came = tuple(arrived.shape), isinstance(x, Tensor) and x.shape == arrived.shape
     if isinstance(layer, nn.Linear):
@@ -280,6 +289,7 @@ def _mend(layer: nn.Module, arrived: Tensor, x: Any, name: str) -> str:
         low, high, rows = int(arrived.min()), int(arrived.max()), layer.num_embeddings
         if low < 0 or high >= rows:
             wrong = int(((arrived < 0) | (arrived >= rows)).flatten(1 if arrived.ndim > 1 else 0).nonzero()[0][0])
+            wrong = numbers[wrong] if len(numbers) == len(arrived) else wrong
             mend = "Ids start at 0." if low < 0 else f"Make it nn.Embedding({high + 1}, {layer.embedding_dim})."
             return f"It has ids 0 to {rows - 1}, and {low} to {high} came, first out of range in row {wrong}. {mend}"
     wanted = getattr(layer, "input_size", None) if isinstance(layer, nn.RNNBase) else None
@@ -300,12 +310,14 @@ def _mend_linear(layer: nn.Linear, shape: tuple[int, ...], name: str) -> str:
         told = f"It takes {wanted} number{'s' * (wanted > 1)} a row, and {name} has one axis: {shape[0]} rows of one. "
         if wanted == shape[0]:
             return f"{told}One sample of {wanted} is {name}.reshape(1, -1)."
-        return f"{told}{'Make it a column' if wanted == 1 else f'Pass {wanted} columns; one column is'}: {name}.reshape(-1, 1)."
+        columns = "Make it a column" if wanted == 1 else f"Pass {wanted} columns; one column is"
+        return f"{told}{columns}: {name}.reshape(-1, 1)."
     got = shape[-1] if shape else 0
     if len(shape) > 2 and math.prod(shape[1:]) == wanted:
         return f"It takes {wanted} numbers, all that a row holds. Put nn.Flatten() before it."
     columns = f", or pass {name} with {wanted} columns" if name and len(shape) == 2 else ""
-    return f"It takes {wanted} numbers on the last axis, and {got} came. Make it nn.Linear({got}, {layer.out_features}){columns}."
+    mend = f"Make it nn.Linear({got}, {layer.out_features}){columns}."
+    return f"It takes {wanted} numbers on the last axis, and {got} came. {mend}"
 
 
 def _mend_convolution(layer: Any, shape: tuple[int, ...], name: str) -> str:
@@ -318,6 +330,25 @@ def _mend_convolution(layer: Any, shape: tuple[int, ...], name: str) -> str:
     if len(shape) == axes + 2:
         return f"{told}, and {shape[1]} came. Make it {type(layer).__name__}({shape[1]}, {layer.out_channels}, ...)."
     return f"{told}, and {len(shape)} axes came."
+
+
+def check_ids(model: nn.Module, loader: InMemoryLoader, place: Callable[[Batch], Batch], dtype: torch.dtype) -> None:
+    """Try the smallest and largest whole numbers in memory on a model that looks vectors up by them.
+
+    Args:
+        model: The user's module.
+        loader: The data.
+        place: Brings a batch to the device, in the dtypes the model takes.
+        dtype: The model's floating dtype.
+
+    Raises:
+        ValueError: If the model refuses them, as an embedding does an id that it has no vector for.
+    """
+    if not any(isinstance(module, (nn.Embedding, nn.EmbeddingBag)) for module in model.modules()):
+        return
+    rows = loader.extreme_rows()
+    if rows:
+        forward_once(model, place(loader.at(torch.tensor(rows))).x, dtype, loader.labels[0].name, rows)
 
 
 def refuse_one_sample(model: nn.Module, x: Any) -> None:
@@ -337,9 +368,9 @@ def refuse_one_sample(model: nn.Module, x: Any) -> None:
             outputs, alone = call(model, x), call(model, x[None])
         except Exception:  # the call itself says what is wrong
             return
-    if isinstance(outputs, Tensor) and isinstance(alone, Tensor) and outputs.shape[:1] != x.shape[:1]:
-        if alone.shape[:1] == (1,):
-            raise one_sample("x", tuple(x.shape))
+    both = isinstance(outputs, Tensor) and isinstance(alone, Tensor)
+    if both and outputs.shape[:1] != x.shape[:1] and alone.shape[:1] == (1,):
+        raise one_sample("x", tuple(x.shape))
 
 
 def refuse_not_finite(found: list[NotFinite], outputs: Any, loss: Tensor | None, dtype: torch.dtype) -> None:
@@ -358,10 +389,15 @@ def refuse_not_finite(found: list[NotFinite], outputs: Any, loss: Tensor | None,
     map_tensors(lambda tensor: sums.append(tensor.detach().float().sum()), outputs)
     if all(bool(torch.isfinite(one)) for one in sums):
         return
+    raise not_finite_error(found, dtype)
+
+
+def not_finite_error(found: list[NotFinite], dtype: torch.dtype) -> ValueError:
+    """Return the error for data that are NaN or infinite: what, where, and how to mend it."""
     large = f" Infinite is also what is too large for {dtype}: scale it." if any(one.infinite for one in found) else ""
-    raise ValueError(
-        f"{'; '.join(map(str, found))}. A network takes finite numbers: one such row makes the loss NaN, and then every "
-        f"weight.{large} {found[0].label.mend or 'Fill them'}, or leave these rows out of x and y alike."
+    return ValueError(
+        f"{'; '.join(map(str, found))}. A network takes finite numbers: one such row makes the loss NaN, and then "
+        f"every weight.{large} {found[0].label.mend or 'Fill them'}, or leave these rows out of x and y alike."
     )
 
 
@@ -418,14 +454,15 @@ def _check_columns(criterion: Criterion, predictions: Tensor, targets: Any, name
 def _class_task(criterion: Criterion, predictions: Tensor, targets: Any, how: Targets, name: str) -> Task:
     if predictions.ndim < 2 or predictions.shape[1] < 2:
         raise ValueError(
-            f"{criterion.name!r} compares the outputs of two classes or more, and the model gives {tuple(predictions.shape)}: "
-            "its loss would be 0 whatever it says. Give the last layer one output per class, or use 'bce_with_logits'."
+            f"{criterion.name!r} compares the outputs of two classes or more, and the model gives "
+            f"{tuple(predictions.shape)}: its loss would be 0 whatever it says. Give the last layer one output per "
+            "class, or use 'bce_with_logits'."
         )
     outputs = int(predictions.shape[1])
     if how.classes is not None and len(how.classes) > outputs:
         raise ValueError(
-            f"{name} holds {len(how.classes)} classes, {how.classes[:8].tolist()}, and the model has {outputs} outputs. "
-            f"Give its last layer {len(how.classes)}, one for each class."
+            f"{name} holds {len(how.classes)} classes, {how.classes[:8].tolist()}, and the model has {outputs} "
+            f"outputs. Give its last layer {len(how.classes)}, one for each class."
         )
     activation: Activation = "softmax" if isinstance(criterion.function, nn.CrossEntropyLoss) else "identity"
     if isinstance(criterion.function, nn.NLLLoss):
@@ -437,11 +474,11 @@ def _class_task(criterion: Criterion, predictions: Tensor, targets: Any, how: Ta
 
 def _binary_task(criterion: Criterion, predictions: Tensor, targets: Any, how: Targets, name: str) -> Task:
     says_probabilities = isinstance(criterion.function, nn.BCELoss)
-    if says_probabilities and not bool(((predictions >= 0) & (predictions <= 1)).all()):
+    if says_probabilities and bool(((predictions < 0) | (predictions > 1)).any()):
         low, high = predictions.min().item(), predictions.max().item()
         raise ValueError(
-            f"{criterion.name!r} takes probabilities, and the model gives numbers from {low:.4g} to {high:.4g}. Use "
-            "'bce_with_logits' for them, or end the model with a Sigmoid."
+            f"The loss {criterion.name!r} takes probabilities, and the model gives numbers from {low:.4g} to "
+            f"{high:.4g}. Use 'bce_with_logits' for them, or end the model with a Sigmoid."
         )
     single = predictions.ndim == 1 or predictions.shape[1] == 1
     classes = 2 if single else int(predictions.shape[1])
@@ -563,7 +600,7 @@ def class_weights(given: Any, task: Any, criterion: Any) -> Tensor | None:
     if missing or unknown:
         raise ValueError(
             f"class_weight needs one weight for each class {labels}; missing {missing}, unknown {unknown}. Pass "
-            f"class_weight={ {label: 1.0 for label in labels[:4]} }{' and so on' if len(labels) > 4 else ''}, changed."
+            f"class_weight={dict.fromkeys(labels[:4], 1.0)}{' and so on' if len(labels) > 4 else ''}, changed."
         )
     weights = torch.tensor([float(by_label[label]) for label in labels])
     if not bool(torch.isfinite(weights).all()) or bool((weights < 0).any()) or not bool(weights.any()):

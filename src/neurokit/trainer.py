@@ -414,6 +414,9 @@ class Trainer:
         try:
             look = probe.look(self.model, self.criterion, batch, targets, floating_dtype(self.model), names)
         except Exception as error:
+            torchs = isinstance(error, RuntimeError) and plain and checks  # such as BCELoss, to which NaN is no share
+            if torchs and isinstance(loader, InMemoryLoader) and (found := loader.not_finite()):
+                raise probe.not_finite_error(found, floating_dtype(self.model)) from error
             if plain and self.criterion is None and isinstance(error, TypeError):
                 raise TypeError(
                     f"{error} With loss=None everything a batch holds goes to forward, because the model returns its "
@@ -424,7 +427,10 @@ class Trainer:
             return FirstLook(Task(), "", {}, batch=None)  # the user's own step may never call forward
         self._asked_by(loader, look.task)
         if checks:
-            self._check_finite(loader, batch, Conversion(floating_dtype(self.model), targets, look.casts), names)
+            convert = Conversion(floating_dtype(self.model), targets, look.casts)
+            self._check_finite(loader, batch, convert, names)
+            if plain and isinstance(loader, InMemoryLoader):
+                probe.check_ids(self.model, loader, lambda rows: convert(self.runtime.place(rows)), convert.dtype)
         if plain and checks and not any(parameter.requires_grad for parameter in self.model.parameters()):
             count = sum(1 for _ in self.model.parameters())
             raise ValueError(
@@ -689,9 +695,9 @@ class Trainer:
         self._learn_casts(loader)
         self._note_untrained()
         logs = loop.eval_epoch(self, loader, Hooks([*callbacks, *_progress(verbose, loader.num_batches)], self))
-        if not math.isfinite(logs.get("loss", 0.0)) and isinstance(loader, InMemoryLoader):
-            found = loader.not_finite()
-            probe.refuse_not_finite(found, (), torch.tensor(logs["loss"]), self._conversion.dtype) if found else None
+        found = loader.not_finite() if isinstance(loader, InMemoryLoader) and not _is_finite_loss(logs) else []
+        if found:
+            raise probe.not_finite_error(found, self._conversion.dtype)
         return logs
 
     def predict(
@@ -1148,6 +1154,10 @@ def _known(state: Mapping[str, Any] | None) -> dict[str, Known]:
         path: Known(tuple(one["columns"]), None if one["row"] is None else tuple(one["row"]))
         for path, one in (state or {}).items()
     }
+
+
+def _is_finite_loss(logs: Mapping[str, float]) -> bool:
+    return math.isfinite(logs.get("loss", 0.0))
 
 
 def _check_passes(data: TrainingData, epochs: int, steps_per_epoch: int | None) -> None:

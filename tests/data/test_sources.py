@@ -258,7 +258,7 @@ class Unsized(Dataset):
         ((DataLoader(Rows(), 50, drop_last=True),), ValueError, "x is a DataLoader that gives 0 batches.*drop_last"),
         ((DataLoader(TENSORS, 50, drop_last=True),), ValueError, "x is a DataLoader that gives 0 batches"),
         ((DataLoader(Subset(TENSORS, [])),), ValueError, "x is a DataLoader that gives 0 batches"),
-        (("data.csv",), TypeError, r"x is a str, 'data.csv'. Read the file first, .*pandas.read_csv\(path\). Pass arrays"),
+        (("data.csv",), TypeError, r"x is a str, 'data.csv'. Read the file first, .*read_csv\(path\). Pass arrays"),
         ((b"data",), TypeError, "x is a bytes"),
         ((None,), TypeError, "x is None. Pass arrays"),
         ((3,), TypeError, "x is a int"),

@@ -226,7 +226,10 @@ def to_numpy(value: Any, name: str) -> Array:
 def _frame_to_numpy(frame: Any, name: str) -> Array:
     """A pandas table as one array of its columns' common dtype; missing entries of nullable columns are NaN."""
     if not len(frame.columns):
-        raise ValueError(f"{name} is a table without columns, of shape {frame.shape}. Pass at least one.")
+        raise ValueError(
+            f"{name} is a table without columns, of shape {frame.shape}, and a network takes one or more. "
+            "Pass them, or see what left none: a drop, a select_dtypes()."
+        )
     odd = [position for position, dtype in enumerate(frame.dtypes) if dtype.kind not in "biuf"]
     if odd:
         raise _no_numbers(frame, odd, name)

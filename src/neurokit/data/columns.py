@@ -110,6 +110,6 @@ def _weights(value: Any, name: str) -> Tensor:
         span += f", first not so in row {row} ({weight[row].item():g})"
         mend = f"Make it so, for example numpy.nan_to_num({name}).clip(0)."
     raise ValueError(
-        f"{name} is one finite weight of 0 or more per row, some of them above 0; got shape {tuple(weight.shape)}{span}. "
-        f"{mend}"
+        f"{name} is one finite weight of 0 or more per row, some of them above 0; got shape "
+        f"{tuple(weight.shape)}{span}. {mend}"
     )

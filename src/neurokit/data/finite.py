@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -74,17 +74,15 @@ def not_finite(column: Column, label: Label, rows: Tensor | None = None) -> NotF
     """
     if sums_finite(column):
         return None
-    chosen = torch.arange(len(column)) if rows is None else rows.cpu()
-    nan, infinite, bad_rows = 0, 0, []
+    nan, infinite, bad_rows = 0, 0, list[int]()
     by_column: Tensor | None = None
-    for block in chosen.split(_BLOCK):
-        values = column.index_select(0, block.to(column.device) if isinstance(column, Tensor) else block).cpu()
-        bad = ~torch.isfinite(values)
-        if not bool(bad.any()):
+    for numbers, values in _blocks(column, rows):
+        if sums_finite(values):
             continue
+        bad = ~torch.isfinite(values)
         nan += int(values.isnan().sum())
         infinite += int(values.isinf().sum())
-        bad_rows += block[bad.flatten(1).any(1) if bad.ndim > 1 else bad].tolist()
+        bad_rows += numbers[bad.flatten(1).any(1) if bad.ndim > 1 else bad].tolist()
         if values.ndim == 2:
             by_column = bad.sum(0) + (0 if by_column is None else by_column)
     if not bad_rows:
@@ -94,6 +92,16 @@ def not_finite(column: Column, label: Label, rows: Tensor | None = None) -> NotF
         names = label.columns or range(len(by_column))
         columns = {repr(names[i]): int(by_column[i]) for i in by_column.nonzero().reshape(-1).tolist()}
     return NotFinite(label, nan, infinite, sorted(bad_rows), columns)
+
+
+def _blocks(column: Column, rows: Tensor | None) -> Iterator[tuple[Tensor, Tensor]]:
+    """Row numbers and their values, on the CPU, a block at a time."""
+    for numbers in (torch.arange(len(column)) if rows is None else rows.cpu()).split(_BLOCK):
+        if isinstance(column, Tensor) and rows is None:
+            yield numbers, column[int(numbers[0]) : int(numbers[-1]) + 1].cpu()
+        else:
+            index = numbers.to(column.device) if isinstance(column, Tensor) else numbers
+            yield numbers, column.index_select(0, index).cpu()
 
 
 def sums_finite(column: Column) -> bool:

@@ -15,7 +15,8 @@ from neurokit.seeding import order
 
 BLOCK_BYTES = 4 * 2**20  # the allocator unmaps larger results and maps them again: page faults cost more than copying
 
-_BESIDE = 15
+_BESIDE = 15  # rows that a batch around a NaN holds besides
+_NARROW = 64  # columns of which each has its own smallest and largest number
 
 
 class InMemoryLoader:
@@ -109,6 +110,19 @@ class InMemoryLoader:
         rows = torch.arange(len(self.columns[0])) if self.rows is None else self.rows
         others = [row for row in rows[: len(bad) + _BESIDE].tolist() if row not in bad]
         return self.at(torch.tensor([*(one.rows[0] for one in found), *others[:_BESIDE]]))
+
+    def extreme_rows(self) -> list[int]:
+        """Return the rows that hold the smallest and the largest whole number of each column."""
+        found: set[int] = set()
+        for column in self.columns:
+            if not isinstance(column, Tensor) or column.is_floating_point() or column.dtype is torch.bool:
+                continue
+            values = column if self.rows is None else _gather(column, self.rows)
+            wide = column[:1].numel() > _NARROW
+            values, width = (values.flatten(), column[:1].numel()) if wide else (values.reshape(len(values), -1), 1)
+            for positions in (values.argmin(0) // width, values.argmax(0) // width):
+                found.update(self._numbers(positions.reshape(-1).cpu()).tolist())
+        return sorted(found)
 
     def not_finite(self) -> list[NotFinite]:
         """Return what is NaN or infinite in the rows of this loader, column by column; one sum where nothing is."""

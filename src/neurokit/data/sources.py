@@ -146,8 +146,8 @@ def make_loader(
     loader = _loader(x, targets=targets, dtype=dtype, whole=whole, names=names, **common)
     if loader.num_batches == 0 or loader.num_rows == 0:
         raise ValueError(
-            f"{names[0]} is a {type(x).__name__} that gives 0 batches{_rows_of(x)}. Pass at least one row, or, where a "
-            "last batch that is not full is all there is, drop_last=False."
+            f"{names[0]} is a {type(x).__name__} that gives 0 batches{_rows_of(x)}. Pass at least one row: see what "
+            "left none, or, where a last batch that is not full is all there is, pass drop_last=False."
         )
     return loader
 
@@ -208,11 +208,9 @@ def _refuse_no_targets(x: Any, y: Any, names: tuple[str, str, str]) -> None:
         )
     number = isinstance(y, (int, float, np.number, np.bool_))
     if number or isinstance(y, (str, bytes, PurePath, type, set, frozenset, Iterator)) or callable(y):
-        mend = f"For one sample pass [{y!r}] with {names[0]}[0:1]." if number else "Pass an array, a Series or a list."
-        raise TypeError(
-            f"{names[1]} is {'the single value' if number else f'a {type(y).__name__},'} {y!r:.60}, and it holds one "
-            f"target for each row of {names[0]}. {mend}"
-        )
+        mend = f"For one sample pass [{y!s}] with {names[0]}[0:1]." if number else "Pass an array, a Series or a list."
+        got = f"the single value {y!s}" if number else f"a {type(y).__name__}, {y!r:.60}"
+        raise TypeError(f"{names[1]} is {got}, and it holds one target for each row of {names[0]}. {mend}")
 
 
 def _loader(x: Any, *, seed: int, whole: bool, join_lone_row: bool, **reading: Any) -> Loader:
@@ -249,7 +247,10 @@ def _described(dataset: Any, batch_size: int, shuffle: bool, name: str) -> DataL
             "Give it __len__, or pass a DataLoader with a sampler."
         )
     if rows == 0:
-        raise ValueError(f"{name} is a {type(dataset).__name__} with 0 rows. Pass at least one.")
+        raise ValueError(
+            f"{name} is a {type(dataset).__name__} with 0 rows. Pass at least one, or see what left none: a filter, an "
+            "empty folder."
+        )
     return DataLoader(dataset, batch_size, sampler=RandomSampler(dataset) if shuffle else SequentialSampler(dataset))
 
 
