@@ -56,7 +56,8 @@ from neurokit.task import Task
 
 logger = logging.getLogger("neurokit")
 
-_VALIDATION_NAMES = ("validation_data[0]", "validation_data[1]")
+_VALIDATION_PAIR = ("validation_data[0]", "validation_data[1]")
+_VALIDATION_LOADER = ("validation_data", "y of validation_data")
 
 
 class Trainer:
@@ -336,7 +337,7 @@ class Trainer:
         _check_passes(data, epochs, steps_per_epoch)
         look = self._look(data.train, reading.targets, bool(codes))
         if data.validation is not None:
-            names = ("validation_data", "its y") if not isinstance(validation_data, tuple) else _VALIDATION_NAMES
+            names = _VALIDATION_PAIR if isinstance(validation_data, tuple) else _VALIDATION_LOADER
             held_out = self._look(data.validation, reading.targets, bool(codes), names)  # training tells the task
             look = look._replace(casts={**held_out.casts, **look.casts})
         per_epoch = steps_per_epoch or data.train.num_batches
@@ -695,7 +696,8 @@ class Trainer:
         self._learn_casts(loader)
         self._note_untrained()
         logs = loop.eval_epoch(self, loader, Hooks([*callbacks, *_progress(verbose, loader.num_batches)], self))
-        found = loader.not_finite() if isinstance(loader, InMemoryLoader) and not _is_finite_loss(logs) else []
+        diverged = not math.isfinite(logs.get("loss", 0.0))
+        found = loader.not_finite() if diverged and isinstance(loader, InMemoryLoader) else []
         if found:
             raise probe.not_finite_error(found, self._conversion.dtype)
         return logs
@@ -1154,10 +1156,6 @@ def _known(state: Mapping[str, Any] | None) -> dict[str, Known]:
         path: Known(tuple(one["columns"]), None if one["row"] is None else tuple(one["row"]))
         for path, one in (state or {}).items()
     }
-
-
-def _is_finite_loss(logs: Mapping[str, float]) -> bool:
-    return math.isfinite(logs.get("loss", 0.0))
 
 
 def _check_passes(data: TrainingData, epochs: int, steps_per_epoch: int | None) -> None:

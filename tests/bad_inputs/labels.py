@@ -132,6 +132,7 @@ CASES: list[Case] = [
     Case("inputs and targets in one tuple", fit(None, x=(X, Y)), "Pass y", "a tuple of 2", "The loss compares with targets", "pass it as y, fit(x, y)", classifier),
     Case("a single target", fit(1), "y is the single value", "1, and it holds", "one target for each row of x", "x[0:1]", classifier, TypeError),
     Case("a generator of targets", fit(label for label in Y), "y is", "a generator,", "one target for each row", "an array, a Series or a list", classifier, TypeError),
+    Case("samples unzipped into tuples", fit(tuple(Y.tolist()), x=tuple(X)), "y is a tuple of 12 single values", "0 first", "a tuple holds several targets", "y = list(y)", classifier, TypeError),
     # ---------------------------------------------------------------------------------------------- weights
     Case("negative weights", fit(Y, sample_weight=-np.ones(12)), "sample_weight is", "from -1 to -1", "one finite weight of 0 or more per row", "numpy.nan_to_num(sample_weight).clip(0)", classifier),
     Case("weights of NaN", fit(Y, sample_weight=at(3, np.nan, np.ones(12))), "sample_weight is", "in row 3", "one finite weight of 0 or more per row", "numpy.nan_to_num(sample_weight).clip(0)", classifier),

@@ -145,6 +145,7 @@ CASES: list[Case] = [
     Case("weights beside a loader", fit(DataLoader(TENSORS), sample_weight=torch.ones(12)), "sample_weight was given too", "x is a DataLoader", "hold targets and weights themselves", "yield (x, y) or (x, y, weight)", classifier, TypeError),
     Case("a batch size beside a loader", fit(DataLoader(TENSORS), batch_size=8), "batch_size=8 was given too", "x is a DataLoader", "has a batch size of its own", "Leave batch_size out", classifier, TypeError),
     Case("an order beside a loader", fit(DataLoader(TENSORS), shuffle=False), "shuffle=False was given too", "x is a DataLoader", "has an order of its own", "DataLoader(dataset, shuffle=False)", classifier, TypeError),
+    Case("a loader to validate on in the place of targets", fit(DataLoader(TENSORS), DataLoader(TENSORS)), "y was given too", "x is a DataLoader", "hold targets and weights themselves", "To validate on y, pass it as validation_data", classifier, TypeError),
     # ------------------------------------------------------------------------------------- B22: structures of batches
     Case("batches of four", fit(Batches(lambda x, y: (x, x, x, y))), "this loader yields 4 entries", "tensor of shape (4, 4)", "A batch is x, (x, y) or (x, y, weight)", "Several inputs are a tuple of their own: ((a, b), y)", classifier),
     Case("two inputs and a target side by side", fit(DataLoader(Samples(lambda x, y: (x, x, y)), 4)), "The third entry of a batch", "torch.int64 of shape (4,), from 0 to 2", "one floating weight of 0 or more per row", "((a, b), y)", classifier),
@@ -162,7 +163,7 @@ CASES: list[Case] = [
     Case("a loader that does not batch", fit(DataLoader(TENSORS, batch_size=None)), "The loader yields single samples", "x is tensor of shape (4,)", "not batches", "DataLoader(dataset, batch_size=32)", classifier),
     Case("a dataset that yields names", fit(DataLoader(Samples(lambda x, y: (x, "abc"[y])), 4)), "The batches hold labels such as", "['a', 'b', 'c']", "the loss takes class indices", "classes.index(name)", classifier, TypeError),
     Case("a loader of classes from 1", fit(DataLoader(Samples(lambda x, y: (x, y + 1)), 12)), "y holds classes", "from 1 to 3 (first out of range in row 2)", "outputs for 0 to 2", "use y - 1", classifier),
-    Case("a loader of NaN", fit(DataLoader(Samples(with_nan), 4)), "x of the first batch holds 16 NaN", "first in row 0", "takes finite numbers", "torch.nan_to_num", classifier),
+    Case("a loader of NaN", fit(DataLoader(Samples(with_nan), 4)), "In the first batch, x holds 16 NaN", "first in row 0", "takes finite numbers", "torch.nan_to_num", classifier),
     Case("a loader of half classes", fit(DataLoader(Samples(lambda x, y: (x, y + 0.5)), 4)), "y holds 0.5 in row 0", "4 of 4 rows", "takes class indices", "Pass whole numbers", classifier),
     Case("a loader of one column less", fit(DataLoader(Samples(lambda x, y: (x[:3], y)), 4)), "x came as a tensor of shape (4, 3)", "3 came", "It takes 4 numbers", "Make it nn.Linear(3, 3)", classifier),
     Case("a loader of two columns for one output", fit(DataLoader(Samples(lambda x, y: (x, x[:2])), 4)), "y has (4, 2)", "The model gives (4, 1)", "'mse' takes targets", "Give the last layer 2 outputs", regressor),

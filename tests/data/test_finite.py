@@ -92,8 +92,8 @@ def test_sparse_rows_are_read_without_making_them_dense():
 def test_a_batch_of_a_loader_is_looked_at_whatever_its_structure():
     batch = Batch({"a": X, "b": [with_at((2, 1)), "name"]}, (X[:, 0], with_at((5, 0))))
     assert [str(one) for one in not_finite_in_batch(batch, ("x", "y"))] == [
-        "x of the first batch holds 1 NaN in column 1 (1), first in row 2 (1 row in all)",
-        "y of the first batch holds 1 NaN in column 0 (1), first in row 5 (1 row in all)",
+        "In the first batch, x holds 1 NaN in column 1 (1), first in row 2 (1 row in all)",
+        "In the first batch, y holds 1 NaN in column 0 (1), first in row 5 (1 row in all)",
     ]
     assert not_finite_in_batch(Batch(X, None), ("x", "y")) == []
 

@@ -55,8 +55,8 @@ def test_the_same_columns_are_the_same_table(caplog):
         (FRAME[["age", "fare"]], r"x lacks the column 'weight'; .* on the columns 'age', 'fare', 'weight'. Add it"),
         (FRAME[["age"]], "x lacks the columns 'fare', 'weight'; .* Add them, or fit without"),
         (FRAME.assign(cabin=1), r"x has the column 'cabin', which fit did not; .* x\[\['age', 'fare', 'weight'\]\]"),
-        (FRAME.rename(columns={"fare": "Fare"}), "lacks the column 'fare' and has the column 'Fare', .*Rename it to 'f"),
-        (FRAME.set_axis(["age", "fare", "fare"], axis=1), r"2 columns named 'fare', at positions 1, 2;.*duplicated\(\)"),
+        (FRAME.rename(columns={"fare": "Fare"}), "lacks the column 'fare' and has the column 'Fare', .*Rename it to"),
+        (FRAME.set_axis(["age", "fare", "fare"], axis=1), r"2 columns named 'fare', at positions 1, 2.*duplicated\(\)"),
     ],
     ids=["one less", "two less", "one more", "renamed", "twice"],
 )  # fmt: skip

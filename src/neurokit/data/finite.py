@@ -124,7 +124,7 @@ def not_finite_in_batch(batch: Any, names: tuple[str, str]) -> list[NotFinite]:
     found: list[NotFinite | None] = []
     for part, name in zip(batch[:2], names, strict=True):
         label = Label(
-            f"{name} of the first batch", mend="Look at what the dataset reads, or use torch.nan_to_num there"
+            f"In the first batch, {name}", (), "Look at what the dataset reads, or use torch.nan_to_num there"
         )
         map_tensors(lambda tensor: found.append(not_finite(tensor, label)) if tensor.ndim else None, part)  # noqa: B023
     return [one for one in found if one is not None]

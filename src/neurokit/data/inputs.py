@@ -116,7 +116,8 @@ def _refuse_one_sample(value: Any, name: str, row: tuple[int, ...] | None) -> No
     if hasattr(value, "shape"):
         shape = tuple(value.shape)
     else:
-        shape = np.shape(value) if len(value) == row[0] and np.ndim(value[0]) == len(row) - 1 else ()
+        alike = isinstance(value, list) and len(value) == row[0] and np.ndim(value[0]) == len(row) - 1
+        shape = np.shape(value) if alike else ()
     if shape == row:
         table = hasattr(value, "iloc")
         raise one_sample(name, shape, "pass the table's row as a table: x.iloc[0:1]" if table else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import count, cycle, repeat
+from operator import length_hint
 from pathlib import PurePath
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -191,7 +192,7 @@ def _refuse_no_data(x: Any, name: str) -> None:
 
 def refuse_endless(x: Any, name: str) -> None:
     """Refuse an iterator that is known never to end, where all of it is asked for."""
-    if isinstance(x, (cycle, count)) or (isinstance(x, repeat) and length(x) is None):
+    if isinstance(x, (cycle, count)) or (isinstance(x, repeat) and length_hint(x, -1) < 0):
         kind = type(x).__name__
         raise ValueError(
             f"{name} is an itertools.{kind}, which never ends, and a pass over the data takes all of it. Pass what it "
@@ -205,6 +206,12 @@ def _refuse_no_targets(x: Any, y: Any, names: tuple[str, str, str]) -> None:
         raise TypeError(
             f"{names[1]} is the text {y!r}, the name of a column of {names[0]}, and y takes the targets themselves. "
             f"Take it out: y = {names[0]}.pop({y!r}), then fit({names[0]}, y)."
+        )
+    single = (str, int, float, np.number, np.bool_)
+    if isinstance(y, tuple) and y and all(isinstance(one, single) or np.ndim(one) == 0 for one in y):
+        raise TypeError(
+            f"{names[1]} is a tuple of {len(y)} single values, {y[0]!r} first, and a tuple holds several targets, an "
+            f"array each. Rows are a list: {names[1]} = list({names[1]}), {names[0]} = list({names[0]})."
         )
     number = isinstance(y, (int, float, np.number, np.bool_))
     if number or isinstance(y, (str, bytes, PurePath, type, set, frozenset, Iterator)) or callable(y):
@@ -271,9 +278,10 @@ def _joined(x: Any, y: Any, weight: Tensor | None) -> tuple[Any, Any, Tensor | N
 def _refuse_extras(x: Any, y: Any, weight: Any, names: tuple[str, str, str]) -> None:
     for value, name in ((y, names[1]), (weight, names[2])):
         if value is not None:
+            hint = "" if is_array_like(value) else f" To validate on {name}, pass it as validation_data."
             raise TypeError(
                 f"{names[0]} is a {type(x).__name__}, whose batches hold targets and weights themselves, and {name} "
-                f"was given too. Leave {name} out, or yield (x, y) or (x, y, weight)."
+                f"was given too. Leave {name} out, or yield (x, y) or (x, y, weight).{hint}"
             )
 
 

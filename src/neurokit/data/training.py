@@ -98,6 +98,7 @@ class TrainingData:
             if y is not None:
                 _refuse_inputs_alone(validation_data)
             data.validation = _validation_loader(validation_data, common | {"join_lone_row": False})
+            _note_unseen(train, data.validation, reading.targets)
         data.inputs = common["inputs"]
         given = x.batch_size if isinstance(x, DataLoader) else batch_size
         if reading.join_lone_row and 1 in (given, data.train.num_rows):
@@ -178,6 +179,19 @@ def _note_absent(labels: Tensor, sides: dict[str, Tensor], classes: Array | None
         if absent:
             named = absent if classes is None else classes[absent].tolist()
             logger.warning("validation_split leaves no row of class %s that %s.", ", ".join(map(repr, named[:8])), verb)
+
+
+def _note_unseen(train: Loader, validation: Loader, targets: Any) -> None:
+    """Say so where validation asks for classes that training never shows."""
+    if not (isinstance(train, InMemoryLoader) and isinstance(validation, InMemoryLoader)) or targets is None:
+        return
+    shown, asked = (_classes(one.y, targets) for one in (train, validation))
+    if shown is None or asked is None or getattr(targets, "kind", None) is None:
+        return
+    unseen = [label for label in sorted(set(asked.unique().tolist()) - set(shown.unique().tolist())) if label >= 0]
+    if unseen:
+        named = ", ".join(f"{label:g}" for label in unseen[:8])
+        logger.warning("%s holds class %s, of which no row trains.", validation.target_name, named)
 
 
 def _validation_loader(data: Any, common: dict[str, Any]) -> Loader:
