@@ -253,8 +253,8 @@ def _call_refusal(error: Exception, model: nn.Module, x: Any, name: str) -> Exce
         unknown = [str(key) for key in x if key not in parameters]
         missing = [key for key, one in parameters.items() if one.default is one.empty and key not in x]
         hint = f" It has no {unknown[0]!r}.{suggestions(unknown[0], missing or parameters)}" if unknown else ""
-    elif isinstance(x, tuple) and len(x) == len(parameters) + 1:
-        hint = f" If the last entry is the targets, pass it on its own: {name}, y."
+    elif isinstance(x, tuple) and len(x) == 2 and len(parameters) == 1:
+        hint = f" If the second entry is the targets, pass it on its own: {name}, y."
     return TypeError(
         f"{type(model).__name__}.forward{inspect.signature(model.forward)} was called with "
         f"{describe_outputs(x)} as {name}.{hint} Several inputs are a tuple by position, ((a, b), y), or a dict by "
@@ -269,10 +269,10 @@ def _layer_refusal(error: Exception, model: nn.Module, x: Any, name: str, rows: 
         if not frame.f_code.co_filename.startswith(_TORCH) or (isinstance(layer, nn.Module) and any(layer.children())):
             return None
         if isinstance(layer, nn.Module) and isinstance(arrived, Tensor):
-            where = next((name for name, module in model.named_modules() if module is layer), "")
+            where = next((f"{name!r}, " for name, module in model.named_modules() if module is layer and name), "")
             mend = _mend(layer, arrived, x, name, rows) or "Change the layer or the data."
             return ValueError(
-                f"The layer {where!r}, {layer}, cannot take what arrived: {tuple(arrived.shape)} of {arrived.dtype}. "
+                f"The layer {where}{layer}, cannot take what arrived: {tuple(arrived.shape)} of {arrived.dtype}. "
                 f"{name} came as {describe_outputs(x)}. {mend} torch says: {error}"
             )
     return None
@@ -291,16 +291,19 @@ def _mend(layer: nn.Module, arrived: Tensor, x: Any, name: str, numbers: Sequenc
             wrong = int(((arrived < 0) | (arrived >= rows)).flatten(1 if arrived.ndim > 1 else 0).nonzero()[0][0])
             wrong = numbers[wrong] if len(numbers) == len(arrived) else wrong
             mend = "Ids start at 0." if low < 0 else f"Make it nn.Embedding({high + 1}, {layer.embedding_dim})."
-            return f"It has ids 0 to {rows - 1}, and {low} to {high} came, first out of range in row {wrong}. {mend}"
+            came = f"{low} to {high}" if low < high else f"{low}"
+            return f"It has ids 0 to {rows - 1}, and {came} came, first out of range in row {wrong}. {mend}"
     wanted = getattr(layer, "input_size", None) if isinstance(layer, nn.RNNBase) else None
     if wanted is not None and shape and shape[-1] != wanted:
         return (
             f"It takes {wanted} numbers a step on the last axis, and {shape[-1]} came. Make it "
-            f"{type(layer).__name__}({shape[-1]}, ...), or pass {name} of shape (rows, steps, {wanted})."
+            f"nn.{type(layer).__name__}({shape[-1]}, ...), or pass {name} of shape (rows, steps, {wanted})."
         )
     wanted = getattr(layer, "num_features", None) if isinstance(layer, nn.modules.batchnorm._BatchNorm) else None
     if wanted is not None and len(shape) > 1 and shape[1] != wanted:
-        return f"It takes {wanted} on axis 1, and {shape[1]} came. Make it {type(layer).__name__}({shape[1]})."
+        return (
+            f"It takes {wanted} features on axis 1, and {shape[1]} came. Make it nn.{type(layer).__name__}({shape[1]})."
+        )
     return ""
 
 
@@ -328,7 +331,7 @@ def _mend_convolution(layer: Any, shape: tuple[int, ...], name: str) -> str:
     if len(shape) == axes + 2 and shape[-1] == wanted and name:
         return f"{told}, and they came last. Move them: numpy.moveaxis({name}, -1, 1)."
     if len(shape) == axes + 2:
-        return f"{told}, and {shape[1]} came. Make it {type(layer).__name__}({shape[1]}, {layer.out_channels}, ...)."
+        return f"{told}, and {shape[1]} came. Make it nn.{type(layer).__name__}({shape[1]}, {layer.out_channels}, ...)."
     return f"{told}, and {len(shape)} axes came."
 
 
@@ -397,7 +400,7 @@ def not_finite_error(found: list[NotFinite], dtype: torch.dtype) -> ValueError:
     large = f" Infinite is also what is too large for {dtype}: scale it." if any(one.infinite for one in found) else ""
     return ValueError(
         f"{'; '.join(map(str, found))}. A network takes finite numbers: one such row makes the loss NaN, and then "
-        f"every weight.{large} {found[0].label.mend or 'Fill them'}, or leave these rows out of x and y alike."
+        f"every weight.{large} {found[0].label.mend}."
     )
 
 
@@ -548,7 +551,9 @@ def check_targets(criterion: Criterion, task: Task, y: Any, name: str = "y") -> 
 
 def _out_of_range(y: Tensor, row: int, outputs: int, name: str) -> ValueError:
     low, high = int(y.min()), int(y.max())
-    mend = f"Give it {high + 1} outputs, or number the classes from 0: numpy.unique({name}, return_inverse=True)[1]."
+    mend = f"Number the classes from 0: numpy.unique({name}, return_inverse=True)[1]."
+    if high < 20 * outputs:
+        mend = f"Give it {high + 1} outputs, or n{mend[1:]}"
     if low == 1 and high == outputs:
         mend = f"Labels look 1-based: use {name} - 1."
     if low == -1 and high == 1 and not bool((y == 0).any()):

@@ -75,7 +75,7 @@ CASES: list[Case] = [
     Case("classes -1 and 1", fit(np.where(Y == 1, 1, -1)), "y holds classes", "from -1 to 1", "outputs for 0 to 1", "(y + 1) // 2", lambda: classifier(4, 2)),
     Case("classes as floats out of range", fit(Y + 1.0), "y holds classes", "from 1 to 3", "outputs for 0 to 2", "use y - 1", classifier),
     Case("classes for nll out of range", fit(Y + 1), "y holds classes", "from 1 to 3", "outputs for 0 to 2", "use y - 1", lambda: classifier(loss="nll")),
-    Case("years as classes", fit(Y + 2020), "y holds classes", "from 2020 to 2022 (first out of range in row 0)", "outputs for 0 to 2", "numpy.unique(y, return_inverse=True)", classifier),
+    Case("years as classes", fit(Y + 2020), "y holds classes", "from 2020 to 2022 (first out of range in row 0)", "outputs for 0 to 2", "Number the classes from 0: numpy.unique(y, return_inverse=True)", classifier),
     Case("a pixel's class out of range", fit(np.full((12, 2, 2), 7), x=np.zeros((12, 1, 2, 2), dtype="float32")), "y holds classes", "from 7 to 7 (first out of range in row 0)", "outputs for 0 to 2", "Give it 8 outputs", lambda: Trainer(nn.Conv2d(1, 3, 1), loss="cross_entropy", device="cpu")),
     # --------------------------------------------------------------------------------------------- B10: names
     Case("more names than outputs", fit(NAMES), "y holds 3 classes", "['ash', 'birch', 'cedar']", "the model has 2 outputs", "Give its last layer 3", lambda: classifier(4, 2)),
@@ -118,11 +118,11 @@ CASES: list[Case] = [
     Case("targets above 1 in validation", fit(Y % 2, validation_data=(X, Y)), "validation_data[1] holds 2", "in row 2", "targets from 0 to 1", "use 'cross_entropy'", binary),
     Case("raw outputs for a loss of probabilities", fit(Y % 2), "The loss 'bce'", "the model gives numbers from", "takes probabilities", "Use 'bce_with_logits'", lambda: binary(loss="bce")),
     # ---------------------------------------------------------------------------------------- B19: NaN in y
-    Case("NaN among numbers", fit(at(8, np.nan, NUMBERS)), "y holds 1 NaN", "first in row 8 (1 row in all)", "takes finite numbers", "leave these rows out of x and y", regressor),
+    Case("NaN among numbers", fit(at(8, np.nan, NUMBERS)), "y holds 1 NaN", "first in row 8 (1 row in all)", "takes finite numbers", "Leave these rows out of x and y", regressor),
     Case("infinity among numbers", fit(at(2, np.inf, NUMBERS)), "y holds 1 infinite value", "first in row 2", "takes finite numbers", "too large for torch.float32: scale it", regressor),
     Case("NaN among shares", fit(at(1, np.nan, np.eye(3)[Y])), "y holds 3 NaN", "first in row 1", "takes finite numbers", "numpy.isfinite(y)", classifier),
-    Case("NaN for two classes", fit(at(5, np.nan, Y % 2 * 1.0)), "y holds 1 NaN", "first in row 5", "takes finite numbers", "leave these rows out", binary),
-    Case("NaN in targets to evaluate", evaluate(at(9, np.nan, NUMBERS)), "y holds 1 NaN", "first in row 9", "takes finite numbers", "leave these rows out", regressor),
+    Case("NaN for two classes", fit(at(5, np.nan, Y % 2 * 1.0)), "y holds 1 NaN", "first in row 5", "takes finite numbers", "Leave these rows out", binary),
+    Case("NaN in targets to evaluate", evaluate(at(9, np.nan, NUMBERS)), "y holds 1 NaN", "first in row 9", "takes finite numbers", "Leave these rows out", regressor),
     Case("NaN in targets to validate", fit(NUMBERS, validation_data=(X, at(0, np.nan, NUMBERS))), "validation_data[1] holds 1 NaN", "first in row 0", "takes finite numbers", "numpy.isfinite(validation_data[1])", regressor),
     Case("NaN in one of two outputs", fit({"kind": Y, "price": at(3, np.nan, NUMBERS)}), "y['price'] holds 1 NaN", "first in row 3", "takes finite numbers", "numpy.isfinite(y['price'])", heads),
     Case("a date as a target", fit(np.array(pd.date_range("2026-01-01", periods=12))), "y holds labels such as", "datetime64", "this loss takes numbers", "loss='cross_entropy'", regressor, TypeError),

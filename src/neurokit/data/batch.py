@@ -124,14 +124,15 @@ def look_at(item: Any, whole: bool) -> Batch:
     rows = count_rows(batch.x)
     y = batch.y
     if not whole and (isinstance(y, (int, float, np.number, np.bool_)) or (isinstance(y, Tensor) and not y.ndim)):
+        number = y.item() if isinstance(y, Tensor) else y
         raise ValueError(
-            f"The loader yields single samples, not batches: x is {_shapes(batch.x)}, and y the one number {y!s}. "
+            f"The loader yields single samples, not batches: x is a {_shapes(batch.x)}, and y the one number {number}. "
             "Give the DataLoader a batch_size, DataLoader(dataset, batch_size=32), or put samples together: "
             "torch.stack, torch.tensor."
         )
     if rows == 0:
         raise ValueError(
-            f"The first batch has 0 rows: its x is {_shapes(batch.x)}. Pass at least one row a batch, or see what left "
+            f"The first batch has 0 rows: its x is a {_shapes(batch.x)}. Pass at least one row a batch, or see what left "
             "none: a filter, a collate_fn that drops samples."
         )
     return batch

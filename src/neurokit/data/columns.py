@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neurokit.data.arrays import is_table, map_leaves, to_column, to_tensor
+from neurokit.data.arrays import is_sparse, is_table, map_leaves, to_column, to_tensor
 from neurokit.data.finite import Label
 from neurokit.data.inputs import column_names
 from neurokit.data.targets import Targets
@@ -55,9 +55,12 @@ def label_columns(x: Any, y: Any, weight: Any, names: tuple[str, str, str]) -> l
     labels: list[Label] = []
 
     def add_input(value: Any, name: str) -> None:
-        mend = f"Fill them, for example {name} = numpy.nan_to_num({name})"
+        filled = f"{name} = numpy.nan_to_num({name})"
         if is_table(value):
-            mend = f"Fill them, for example {name} = {name}.fillna({name}.median())"
+            filled = f"{name} = {name}.fillna({name}.median())"
+        elif is_sparse(value):
+            filled = f"{name}.data = numpy.nan_to_num({name}.data)"
+        mend = f"Fill them, for example {filled}, or leave these rows out of x and y alike"
         labels.append(Label(name, column_names(value), mend))
 
     map_leaves(add_input, x, names[0])
@@ -68,7 +71,7 @@ def label_columns(x: Any, y: Any, weight: Any, names: tuple[str, str, str]) -> l
 
 
 def _without(name: str) -> str:
-    return f"See which: numpy.isfinite({name})"
+    return f"Leave these rows out of x and y alike: keep = numpy.isfinite({name})"
 
 
 def _note_indexes(x: Any, y: Any, names: tuple[str, str, str]) -> None:
@@ -108,7 +111,7 @@ def _weights(value: Any, name: str) -> Tensor:
     elif bool(bad.any()):
         row = int(bad.nonzero()[0])
         span += f", first not so in row {row} ({weight[row].item():g})"
-        mend = f"Make it so, for example numpy.nan_to_num({name}).clip(0)."
+        mend = f"To leave a row out give it 0: numpy.nan_to_num({name}).clip(0)."
     raise ValueError(
         f"{name} is one finite weight of 0 or more per row, some of them above 0; got shape "
         f"{tuple(weight.shape)}{span}. {mend}"

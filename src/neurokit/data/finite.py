@@ -25,7 +25,7 @@ class Label(NamedTuple):
 
     name: str
     columns: tuple[str, ...] = ()
-    mend: str = ""
+    mend: str = "Fill them, for example with torch.nan_to_num, or leave these rows out of x and y alike"
 
 
 class NotFinite(NamedTuple):

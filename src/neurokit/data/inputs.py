@@ -119,8 +119,8 @@ def _refuse_one_sample(value: Any, name: str, row: tuple[int, ...] | None) -> No
         alike = isinstance(value, list) and len(value) == row[0] and np.ndim(value[0]) == len(row) - 1
         shape = np.shape(value) if alike else ()
     if shape == row:
-        table = hasattr(value, "iloc")
-        raise one_sample(name, shape, "pass the table's row as a table: x.iloc[0:1]" if table else "")
+        mend = "A row of a table is taken as table.iloc[[0]], not as table.iloc[0]" if hasattr(value, "iloc") else ""
+        raise one_sample(name, shape, mend)
 
 
 def one_sample(name: str, shape: tuple[int, ...], mend: str = "") -> ValueError:

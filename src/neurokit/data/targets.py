@@ -83,7 +83,7 @@ class Targets:
     def _find_classes(self, labels: Array, name: str) -> Array:
         if self.kind == "values":
             raise TypeError(
-                f"{name} holds labels such as {labels[:3].tolist()} ({labels.dtype}), and this loss takes numbers. "
+                f"{name} holds labels such as {labels[:3].tolist()!s:.80} ({labels.dtype}), and this loss takes numbers. "
                 f"To tell classes apart use loss='cross_entropy'; if they are numbers as text, {name}.astype(float)."
             )
         try:
