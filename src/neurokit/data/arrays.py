@@ -210,8 +210,8 @@ def to_numpy(value: Any, name: str) -> Array:
     if isinstance(value, np.ma.MaskedArray) and (masked := int(np.ma.getmaskarray(value).sum())):
         row = int(np.argwhere(np.ma.getmaskarray(value))[0][0])
         raise ValueError(
-            f"{name} has {masked} masked {'entry' if masked == 1 else 'entries'}, first in row {row}, and a network takes a number for each. "
-            f"Fill them first: {name}.filled({name}.mean())."
+            f"{name} has {masked} masked {'entry' if masked == 1 else 'entries'}, first in row {row}, and a network "
+            f"takes a number for each. Fill them first: {name}.filled({name}.mean())."
         )
     if hasattr(value, "iloc") and hasattr(value, "columns"):
         return _frame_to_numpy(value, name)

@@ -132,8 +132,8 @@ def look_at(item: Any, whole: bool) -> Batch:
         )
     if rows == 0:
         raise ValueError(
-            f"The first batch has 0 rows: its x is a {_shapes(batch.x)}. Pass at least one row a batch, or see what left "
-            "none: a filter, a collate_fn that drops samples."
+            f"The first batch has 0 rows: its x is a {_shapes(batch.x)}. Pass at least one row a batch, or see what "
+            "left none: a filter, a collate_fn that drops samples."
         )
     return batch
 

@@ -83,8 +83,8 @@ class Targets:
     def _find_classes(self, labels: Array, name: str) -> Array:
         if self.kind == "values":
             raise TypeError(
-                f"{name} holds labels such as {labels[:3].tolist()!s:.80} ({labels.dtype}), and this loss takes numbers. "
-                f"To tell classes apart use loss='cross_entropy'; if they are numbers as text, {name}.astype(float)."
+                f"{name} holds labels such as {labels[:3].tolist()!s:.80} ({labels.dtype}), and this loss takes "
+                f"numbers. To tell classes apart use loss='cross_entropy'; numbers as text, {name}.astype(float)."
             )
         try:
             classes = np.unique(labels)

@@ -137,8 +137,8 @@ def _check_fraction(fraction: Any) -> None:
     if not isinstance(fraction, (bool, int, float, np.number, str)):
         raise TypeError(
             f"validation_split is the share of rows that validate, a number between 0 and 1, got "
-            f"{'None' if fraction is None else f'a {type(fraction).__name__}'}. Pass 0.2 for a fifth, or data of their own as "
-            "validation_data=(x, y)."
+            f"{'None' if fraction is None else f'a {type(fraction).__name__}'}. Pass 0.2 for a fifth, or data of their "
+            "own as validation_data=(x, y)."
         )
 
 
