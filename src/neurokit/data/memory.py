@@ -138,6 +138,9 @@ class InMemoryLoader:
             self._sums_finite = all(map(sums_finite, self.columns))
         return self._sums_finite
 
+    def close(self) -> None:
+        """Nothing to end."""
+
     def state_dict(self) -> dict[str, Any]:
         """Nothing: the order is a function of seed and pass."""
         return {}

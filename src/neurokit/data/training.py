@@ -60,6 +60,12 @@ class TrainingData:
     split: dict[str, Any] = field(default_factory=dict)
     inputs: dict[str, Known] = field(default_factory=dict)
 
+    def close(self) -> None:
+        """End what reads."""
+        for loader in (self.train, self.validation):
+            if loader is not None:
+                loader.close()
+
     @classmethod
     def read(
         cls,
