@@ -435,8 +435,10 @@ class Trainer:
 
     def _read_checkpoint(self, folder: str | Path | None) -> dict[str, Any] | None:
         """The state to resume from; ``None`` when there is none."""
-        newest = None if folder is None else checkpoint.newest(Path(folder))
-        return None if newest is None else checkpoint.read(newest)
+        if folder is None:
+            return None
+        checkpoint.refuse_if_held(folder)
+        return checkpoint.read_newest(folder)
 
     def _data_seed(self, restored: Mapping[str, Any] | None) -> int:
         """The seed of order and split: the resumed run's, else the first fit's, else torch's as it is now."""
@@ -788,10 +790,9 @@ class Trainer:
             ValueError: If the folder is damaged, or belongs to another architecture; nothing is changed then.
             FileNotFoundError: If there is no checkpoint.
         """
-        path = Path(folder)
-        if path.is_dir() and not (path / "meta.json").exists():
-            path = checkpoint.newest(path) or path
-        state = checkpoint.read(path)
+        state = checkpoint.read_newest(folder)
+        if state is None:
+            state = checkpoint.read(folder)  # which says what is missing
         self.load_state_dict(state)
         self.history = History()
         self.history.load_state_dict(state["history"])
