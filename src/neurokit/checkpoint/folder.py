@@ -7,7 +7,6 @@ import json
 import os
 import platform
 import re
-import shutil
 import warnings
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -258,7 +257,7 @@ def _undisturbed(folder: Path, look: Callable[[Path], Found]) -> Found:
         before = _identity(there)
         try:
             found = look(there)
-        except (OSError, CheckpointError):
+        except Exception:  # what vanishes while it is read fails in many ways
             if attempt == _ATTEMPTS or _identity(_standing(folder)) == before:
                 raise
         else:
@@ -387,7 +386,7 @@ def remove(folder: StrPath) -> None:
     try:
         sync_folder(folder.parent)
     finally:
-        shutil.rmtree(trash)
+        discard(trash)
 
 
 def check_writable(run_folder: StrPath) -> None:
@@ -423,9 +422,12 @@ def prune(run_folder: StrPath, keep: int, spare: Collection[int] = (), known: di
     Raises:
         OSError: If one cannot be deleted; the others were left alone.
     """
-    known = {} if known is None else known
+    run_folder, known = Path(run_folder).expanduser(), {} if known is None else known
+    for name in os.listdir(run_folder):
+        if (told_by_name(name) or ("",))[0] == "trash":  # what could not be deleted the last time
+            discard(run_folder / name)
     sound, damaged = 0, []
-    for step, folder in _steps(Path(run_folder).expanduser()):
+    for step, folder in _steps(run_folder):
         if told_by_name(folder.name):  # set aside: the next writing of that step deletes it, or the next start
             continue
         if sound >= keep:
@@ -463,7 +465,7 @@ def remove_leftovers(run_folder: StrPath) -> None:
         path, (kind, label) = run_folder / name, told_by_name(name) or ("", "")
         if kind == "old" and _step_of(label) is not None:
             _restore(path, run_folder / label)
-        elif kind in ("tmp", "trash") and is_abandoned(path):
+        elif kind == "trash" or (kind == "tmp" and is_abandoned(path)):
             discard(path)
 
 

@@ -57,7 +57,9 @@ def is_alive(process: Process) -> bool | None:
     except OSError:  # it belongs to somebody else
         pass
     started = _started(process.number)
-    return started is None or process.started == 0 or started == process.started
+    if started is None:  # nobody says
+        return True
+    return started >= 0 and process.started in (0, started)
 
 
 def _started(number: int) -> int | None:
