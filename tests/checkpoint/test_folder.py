@@ -529,7 +529,9 @@ def test_a_disk_without_room_is_found_before_anything_is_written(
     monkeypatch.setattr(shutil, "disk_usage", lambda path: (10_000, 9_990, 10))
     monkeypatch.setattr(os, "open", Failing(os.open, 1, AssertionError("opened")))
 
-    with pytest.raises(OSError, match=r"step-00000002 needs [\d,]+ bytes, and \S+ has 10 free.*Free some space") as caught:
+    with pytest.raises(
+        OSError, match=r"step-00000002 needs [\d,]+ bytes, and \S+ has 10 free.*Free some space"
+    ) as caught:
         checkpoint.write(written.parent / "step-00000002", state(2))
 
     assert caught.value.errno == errno.ENOSPC
@@ -630,7 +632,9 @@ def test_who_reads_while_it_is_replaced_gets_one_state_whole(
 
         assert found is not None
         assert torch.equal(found["model"]["weight"], state(found["epoch"])["model"]["weight"])
-        assert torch.equal(found["optimizer"]["weight"]["exp_avg"], state(found["epoch"])["optimizer"]["weight"]["exp_avg"])
+        assert torch.equal(
+            found["optimizer"]["weight"]["exp_avg"], state(found["epoch"])["optimizer"]["weight"]["exp_avg"]
+        )
 
 
 def go_on_without_end(run: Path, commits: Any) -> None:

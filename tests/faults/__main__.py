@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import os
 import platform
 import re
@@ -75,7 +74,8 @@ def measure(name: str, module: ModuleType, amount: int, seed: int, processes: in
     with ThreadPoolExecutor(parts) as pool:
         found = list(
             pool.map(
-                lambda part: in_a_fresh_process(f"faults.{name}", "run", amounts[part], seed * parts + part), range(parts)
+                lambda part: in_a_fresh_process(f"faults.{name}", "run", amounts[part], seed * parts + part),
+                range(parts),
             )
         )
     return {key: _joined([figures[key] for figures in found]) for key in found[0]}
@@ -88,7 +88,9 @@ def _joined(values: list[Any]) -> Any:
 def in_words(figures: dict[str, Any]) -> str:
     """Return figures as one line."""
     shown = {key: f"{value:,}" if isinstance(value, int) else value for key, value in figures.items()}
-    return ", ".join(f"{value:.3g} {key}" if isinstance(value, float) else f"{value} {key}" for key, value in shown.items())
+    return ", ".join(
+        f"{value:.3g} {key}" if isinstance(value, float) else f"{value} {key}" for key, value in shown.items()
+    )
 
 
 def _row(name: str, module: ModuleType, figures: dict[str, Any], amount: int, seed: int, seconds: float) -> list[str]:

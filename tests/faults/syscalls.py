@@ -82,7 +82,9 @@ class Operation:
         check: Tells from the folder whether it was done; raises ``AssertionError`` where anything is corrupted.
     """
 
-    def __init__(self, prepare: Callable[[Path], None], do: Callable[[Path], Any], check: Callable[[Path], bool]) -> None:
+    def __init__(
+        self, prepare: Callable[[Path], None], do: Callable[[Path], Any], check: Callable[[Path], bool]
+    ) -> None:
         self.prepare, self.do, self.check = prepare, do, check
 
 

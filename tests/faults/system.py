@@ -43,7 +43,9 @@ class Watch:
             setattr(os, name, functools.partial(self._call, name, original))
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for name, original in self.originals.items():
             setattr(os, name, original)
 

@@ -247,7 +247,7 @@ class ModelCheckpoint(Callback):
     def on_train_end(self, logs: Logs | None = None) -> None:
         try:
             try:
-                if self._is_ours:
+                if self._is_ours and self._lock.is_held():
                     self._write_record()
             finally:
                 self._raise_failure()

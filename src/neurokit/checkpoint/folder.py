@@ -63,7 +63,7 @@ def write(folder: StrPath, state: Mapping[str, Any], *, replace: bool = False) -
 
     Raises:
         TypeError: If the state holds something that a checkpoint cannot; says where.
-        ValueError: If the state is beyond the limits of the format.
+        ValueError: If the state is beyond the limits of the format, or the path is not UTF-8.
         FileExistsError: If the folder holds another checkpoint, or anything that is none.
         OSError: If it cannot be written; names the path and the bytes it needs. Nothing is left behind.
 
@@ -74,6 +74,7 @@ def write(folder: StrPath, state: Mapping[str, Any], *, replace: bool = False) -
         {'model': {'weight': tensor([1., 1.])}, 'epoch': 3}
     """
     place = Path(folder).expanduser().resolve()
+    _refuse_unreadable(place)
     _recover(place)
     _refuse_strangers(place)
     contents = _pack(state)
@@ -95,6 +96,15 @@ def write(folder: StrPath, state: Mapping[str, Any], *, replace: bool = False) -
     for aside in all_beside(place, "old"):
         discard(aside)
     return Path(folder)
+
+
+def _refuse_unreadable(place: Path) -> None:
+    try:
+        str(place).encode()
+    except UnicodeEncodeError:
+        raise ValueError(
+            f"{str(place)!r} is not UTF-8, and safetensors opens no other path. Nothing was written. Choose another name."
+        ) from None
 
 
 def _recover(place: Path) -> None:
@@ -394,8 +404,10 @@ def check_writable(run_folder: StrPath) -> None:
 
     Raises:
         OSError: If a checkpoint could not be written there: no permission, a read-only disk, a path that is too long.
+        ValueError: If it could not be read again there.
     """
-    place = Path(run_folder).expanduser().absolute() / step_name(0)
+    place = Path(run_folder).expanduser().resolve() / step_name(0)
+    _refuse_unreadable(place)
     temporary = beside(place, "tmp")
     try:
         os.mkdir(temporary)
@@ -405,7 +417,9 @@ def check_writable(run_folder: StrPath) -> None:
         discard(temporary)
 
 
-def prune(run_folder: StrPath, keep: int, spare: Collection[int] = (), known: dict[Path, Any] | None = None) -> list[str]:
+def prune(
+    run_folder: StrPath, keep: int, spare: Collection[int] = (), known: dict[Path, Any] | None = None
+) -> list[str]:
     """Delete the checkpoints of a run that are older than the newest ``keep`` sound ones.
 
     A damaged one keeps nothing alive: as long as it is among the newest, one more stays.

@@ -59,7 +59,11 @@ class RunLock:
         _held.add(self)
         _let_go_in_forks()
         self._write()
-        return f"The last run in {self.path.parent} ended without closing it: {before}. This one goes on." if before else None
+        return (
+            f"The last run in {self.path.parent} ended without closing it: {before}. This one goes on."
+            if before
+            else None
+        )
 
     def _write(self) -> None:
         assert self._handle is not None
