@@ -178,11 +178,9 @@ def test_a_disk_that_stays_full_ends_no_training_and_leaves_whole_rows(fit, monk
 def test_rows_that_wait_are_not_lost_by_a_crash(fit, crash, monkeypatch, caplog, tmp_path):
     with monkeypatch.context() as full:
         refuses = Refuses(full, "log.csv", (1,))
+        log, keeper = CSVLogger(tmp_path / "log.csv"), ModelCheckpoint(tmp_path / "run")
         with pytest.raises(RuntimeError, match="crash"):
-            fit(
-                LambdaCallback(on_epoch_begin=refuses), CSVLogger(tmp_path / "log.csv"), ModelCheckpoint(tmp_path / "run"),
-                crash(epoch=1),
-            )  # fmt: skip
+            fit(LambdaCallback(on_epoch_begin=refuses), log, keeper, crash(epoch=1))
     assert len(rows_of(tmp_path / "log.csv")) == 2
     trainer = fit(CSVLogger(tmp_path / "log.csv"), ModelCheckpoint(tmp_path / "run"), resume=tmp_path / "run")
     assert [float(row[1]) for row in rows_of(tmp_path / "log.csv")[1:]] == trainer.history.history["loss"]

@@ -394,7 +394,7 @@ def test_a_folder_that_another_run_took_meanwhile_is_left_alone(fit, caplog, tmp
             (tmp_path / "run").mkdir()
             other.take()
 
-    with pytest.raises(OSError, match="last state .* could not be saved .*is in use by another run"):
+    with pytest.raises(OSError, match=r"last state .* could not be saved .*is in use by another run"):
         fit(LambdaCallback(on_epoch_begin=replaced), ModelCheckpoint(tmp_path / "run"))
     assert other.is_held()
     assert os.listdir(tmp_path / "run") == [".lock"]
@@ -483,7 +483,7 @@ def test_two_in_one_folder_are_refused_before_anything_is_made(fit, monkeypatch,
     monkeypatch.chdir(tmp_path)
     (tmp_path / "link").symlink_to(tmp_path / "run")
     for other in (tmp_path / "run", "run", "link", "run/../run"):
-        with pytest.raises(ValueError, match="Two ModelCheckpoints write to .*Give each a folder of its own"):
+        with pytest.raises(ValueError, match=r"Two ModelCheckpoints write to .*Give each a folder of its own"):
             fit(ModelCheckpoint(tmp_path / "run"), ModelCheckpoint(other))
     assert os.listdir(tmp_path) == ["link"]
 
@@ -528,7 +528,7 @@ def test_a_path_that_is_too_long_only_for_a_checkpoint_fails_before_the_first_st
         folder = folder / ("d" * min(200, 4030 - len(str(folder))))
     assert len(str(folder)) < 4050
     trainer = make_trainer()
-    with pytest.raises(OSError, match="cannot write to this folder: File name too long. Nothing was trained"):
+    with pytest.raises(OSError, match=r"cannot write to this folder: File name too long. Nothing was trained"):
         fit(ModelCheckpoint(folder), trainer=trainer)
     assert trainer.state.step == 0
 

@@ -32,5 +32,5 @@ def in_a_fresh_process(module: str, function: str, *arguments: Any) -> Any:
     if ended.returncode:
         raise RuntimeError(f"{module}.{function} exited with {ended.returncode}:\n{ended.stderr[-4000:]}")
     *said, result = ended.stdout.splitlines()
-    print(*said, sep="\n")  # noqa: T201  # where pytest shows it if an assertion fails
+    print(*said, sep="\n")  # where pytest shows it if an assertion fails
     return json.loads(result)

@@ -22,7 +22,7 @@ SPLIT = False
 
 
 def run(amount: int, seed: int = 0) -> dict[str, int | float | str]:
-    """Replay every prefix of a run's calls: nothing un-fsynced kept, all names but no data, and so many random parts."""
+    """Replay every prefix of a run's calls: without anything un-fsynced, with all names, and with random parts."""
     return in_a_fresh_process("faults.power", "_run", amount, seed)
 
 
@@ -150,32 +150,29 @@ def _record(root: Path) -> tuple[list[Call], list[tuple[int, Position]]]:
 
 def _out_of_order(calls: list[Call], commits: list[tuple[int, Position]]) -> int:
     """Count checkpoints for which fsync(files) < fsync(folder) < rename < fsync(parent) < committed does not hold."""
-    wrong = 0
-    for at, (kind, path, target) in enumerate(calls):
-        if kind != "rename" or not target[-1].startswith("step-") or not path[-1].startswith(".tmp-"):
-            continue
-        files = {
-            one[-1]: index for index, (name, one, _) in enumerate(calls[:at]) if name == "write" and one[:-1] == path
-        }
-        synced = {
-            one[-1]: index for index, (name, one, _) in enumerate(calls[:at]) if name == "fsync" and one[:-1] == path
-        }
-        folder = max(
-            (index for index, (name, one, _) in enumerate(calls[:at]) if name == "fsync" and one == path), default=-1
-        )
-        after = [
-            index for index, (name, one, _) in enumerate(calls) if name == "fsync" and one == path[:-1] and index > at
-        ]
-        said = min((index for index, _ in commits if index > at), default=len(calls))
-        in_order = (
-            set(files) == set(synced) == {"model.safetensors", "state.safetensors", "state.json", "meta.json"}
-            and all(files[name] < synced[name] < folder for name in files)
-            and max(files, key=lambda name: files[name]) == "meta.json"
-            and bool(after)
-            and after[0] < said
-        )
-        wrong += not in_order
-    return wrong
+    placed = [
+        at
+        for at, (kind, path, target) in enumerate(calls)
+        if kind == "rename" and path[-1].startswith(".tmp-") and target[-1].startswith("step-")
+    ]
+    return sum(not _is_in_order(calls, at, min(done for done, _ in commits if done > at)) for at in placed)
+
+
+def _is_in_order(calls: list[Call], at: int, said: int) -> bool:
+    folder = calls[at][1]
+    written, synced, folder_synced = {}, {}, -1
+    for index, (kind, path, _) in enumerate(calls[:at]):
+        if kind == "write" and path[:-1] == folder:
+            written[path[-1]] = index
+        elif kind == "fsync" and path[:-1] == folder:
+            synced[path[-1]] = index
+        elif kind == "fsync" and path == folder:
+            folder_synced = index
+    return (
+        [*written] == [*synced] == ["model.safetensors", "state.safetensors", "state.json", "meta.json"]
+        and all(written[name] < synced[name] < folder_synced for name in written)
+        and ("fsync", folder[:-1], None) in calls[at:said]
+    )
 
 
 def _replay(

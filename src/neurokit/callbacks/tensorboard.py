@@ -94,8 +94,8 @@ class TensorBoard(Callback):
 
     def _say(self, error: OSError) -> None:
         self.trainer._note(
-            f"TensorBoard's files in {self.log_dir} cannot be written: {error.strerror or error}. Training goes on, and "
-            "points are missing there; the history has them all."
+            f"TensorBoard's files in {self.log_dir} cannot be written: {error.strerror or error}. Training goes on. "
+            "Points are missing there, and the history has them all."
         )
 
 

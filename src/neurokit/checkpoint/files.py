@@ -244,7 +244,7 @@ def told_by_name(name: str) -> tuple[str, str] | None:
 
 
 def is_abandoned(path: Path) -> bool:
-    """Return whether a path has a name that ``beside`` gave to a process of which it is sure that it no longer lives."""
+    """Return whether ``beside`` gave a path its name for a process that surely lives no longer."""
     found = _BESIDE.fullmatch(path.name)
     if found is None:
         return False

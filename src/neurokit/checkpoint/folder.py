@@ -103,7 +103,8 @@ def _refuse_unreadable(place: Path) -> None:
         str(place).encode()
     except UnicodeEncodeError:
         raise ValueError(
-            f"{str(place)!r} is not UTF-8, and safetensors opens no other path. Nothing was written. Choose another name."
+            f"{str(place)!r} is not UTF-8, and safetensors opens no other path. Nothing was written. "
+            "Choose another name."
         ) from None
 
 
@@ -372,7 +373,7 @@ def read_newest(run_folder: StrPath) -> dict[str, Any] | None:
 
 
 def _steps(run_folder: Path) -> list[tuple[int, Path]]:
-    """Return a run's checkpoints with their steps, the highest first; one set aside comes after the one in its place."""
+    """Return a run's checkpoints with their steps, the highest first; one set aside after the one in its place."""
     if not run_folder.is_dir():
         return []
     found = []

@@ -40,7 +40,7 @@ def this_process() -> Process:
 
 
 def is_alive(process: Process) -> bool | None:
-    """Return whether a process lives; ``None`` if it cannot be told from here, being of another machine or container."""
+    """Return whether a process lives; ``None`` where nobody can tell: it is of another machine or container."""
     here = this_process()
     if process.machine != here.machine:
         return None
