@@ -9,7 +9,6 @@ import logging
 import os
 import platform
 import sys
-import weakref
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -115,7 +114,7 @@ def refuse_if_held(run_folder: StrPath) -> None:
             os.close(handle)
 
 
-_held: weakref.WeakSet[RunLock] = weakref.WeakSet()
+_held: set[RunLock] = set()  # of this process: its forks have to let go of them
 
 
 @functools.cache
