@@ -576,8 +576,10 @@ class Trainer:
                 f"resume={str(folder)!r} is a file, and a run is resumed from its folder. Pass the folder that "
                 "ModelCheckpoint was given."
             )
-        newest = None if folder is None else checkpoint.newest(Path(folder))
-        return None if newest is None else checkpoint.read(newest)
+        if folder is None:
+            return None
+        checkpoint.refuse_if_held(folder)
+        return checkpoint.read_newest(folder)
 
     def _data_seed(self, restored: Mapping[str, Any] | None) -> int:
         """The seed of order and split: the resumed run's, else the first fit's, else torch's as it is now."""
@@ -1014,9 +1016,9 @@ class Trainer:
             FileNotFoundError: If there is no checkpoint.
         """
         path = _existing(folder)
-        if path.is_dir() and not (path / "meta.json").exists():
-            path = checkpoint.newest(path) or path
-        state = checkpoint.read(path)
+        state = checkpoint.read_newest(path)
+        if state is None:
+            state = checkpoint.read(path)  # which says what is missing
         self.load_state_dict(state)
         self.history = History()
         self.history.load_state_dict(state["history"])
