@@ -436,7 +436,7 @@ class Trainer:
     def _read_checkpoint(self, folder: str | Path | None) -> dict[str, Any] | None:
         """The state to resume from; ``None`` when there is none."""
         newest = None if folder is None else checkpoint.newest(Path(folder))
-        return None if newest is None else checkpoint.read(newest)
+        return None if newest is None else _read_state(newest)
 
     def _data_seed(self, restored: Mapping[str, Any] | None) -> int:
         """The seed of order and split: the resumed run's, else the first fit's, else torch's as it is now."""
@@ -781,8 +781,12 @@ class Trainer:
         self.record.save(saved / "run.json")
         return saved
 
-    def load(self, folder: str | Path) -> None:
+    def load(self, folder: str | Path, *, limits: checkpoint.Limits | None = None) -> None:
         """Take back what ``save``, or a ``ModelCheckpoint``, wrote: a checkpoint folder, or a run folder's newest.
+
+        Args:
+            folder: The folder.
+            limits: What its files may ask for, where it comes from a stranger.
 
         Raises:
             ValueError: If the folder is damaged, or belongs to another architecture; nothing is changed then.
@@ -791,24 +795,28 @@ class Trainer:
         path = Path(folder)
         if path.is_dir() and not (path / "meta.json").exists():
             path = checkpoint.newest(path) or path
-        state = checkpoint.read(path)
+        state = _read_state(path, limits)
         self.load_state_dict(state)
         self.history = History()
         self.history.load_state_dict(state["history"])
-        self.record = RunRecord.from_json(state["record"])
+        self.record = RunRecord.from_json(state["record"], limits=limits)
 
     def save_weights(self, path: str | Path) -> Path:
         """Save the model's weights and buffers as one safetensors file; return its path."""
         checkpoint.save_weights(Path(path), self.model.state_dict())
         return Path(path)
 
-    def load_weights(self, path: str | Path) -> None:
+    def load_weights(self, path: str | Path, *, limits: checkpoint.Limits | None = None) -> None:
         """Load weights and buffers from a safetensors file, all of them or, with an error, none.
+
+        Args:
+            path: The file. For a ``.pt`` from elsewhere see ``neurokit.import_pt``.
+            limits: What it may ask for, where it comes from a stranger.
 
         Raises:
             ValueError: If the file is none, is damaged, or belongs to another architecture.
         """
-        weights = checkpoint.load_weights(Path(path))
+        weights = checkpoint.load_weights(Path(path), limits=limits)
         checkpoint.load_module(self.model, weights)
 
     # --------------------------------------------------------------------------------------------------- said aloud
@@ -999,3 +1007,28 @@ def _check_passes(data: TrainingData, epochs: int, steps_per_epoch: int | None) 
             f"validation_data is a one-shot iterator, and each of {epochs} epochs validates. "
             "Pass something that can be gone through again (arrays, a Dataset, a DataLoader)."
         )
+
+
+def _read_state(path: Path, limits: checkpoint.Limits | None = None) -> dict[str, Any]:
+    """Read a checkpoint, and find what can be wrong in a sound one, which may lie, before anything is changed."""
+    state = checkpoint.read(path, limits=limits)
+    try:
+        _check_kinds(state)
+        History().load_state_dict(state["history"])
+        TrainingState().load_state_dict(state["state"])
+        RunRecord.from_json(state["record"], limits=limits)
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError, RuntimeError) as error:
+        raise checkpoint.CheckpointError(f"{path} holds no state of a Trainer: {error!r:.300}.") from error
+    return state
+
+
+def _check_kinds(state: Mapping[str, Any]) -> None:
+    kinds: dict[str, Any] = dict.fromkeys(("model", "modes", "optimizers", "runtime", "state", "history"), dict)
+    kinds |= {"record": str, "losses": list, "classes": (dict, type(None))}
+    for name, kind in kinds.items():
+        if not isinstance(state[name], kind):
+            raise TypeError(f"{name} is a {type(state[name]).__name__}")
+    for name, inner in (("optimizers", dict), ("modes", bool), ("losses", dict)):
+        entries = state[name].values() if isinstance(state[name], dict) else state[name]
+        if not all(isinstance(entry, inner) for entry in entries):
+            raise TypeError(f"{name} holds what is no {inner.__name__}")

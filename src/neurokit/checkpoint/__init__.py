@@ -19,10 +19,11 @@ from neurokit.checkpoint.folder import (
     verify,
     write,
 )
+from neurokit.checkpoint.limits import Limits, open_regular
 from neurokit.checkpoint.module import load_module, match
 from neurokit.checkpoint.optimizer import load_optimizer_state, match_optimizer, optimizer_state
 from neurokit.checkpoint.strict_json import parse_json
-from neurokit.checkpoint.tensors import load_weights, save_weights
+from neurokit.checkpoint.tensors import check_exists, load_weights, save_weights
 
 __all__ = [
     "write",
@@ -41,6 +42,9 @@ __all__ = [
     "load_optimizer_state",
     "replace_file",
     "parse_json",
+    "check_exists",
+    "open_regular",
+    "Limits",
     "CheckpointError",
     "UnknownFormatError",
 ]

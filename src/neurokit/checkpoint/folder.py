@@ -27,7 +27,8 @@ from neurokit.checkpoint.files import (
     sync_folder,
     write_file,
 )
-from neurokit.checkpoint.strict_json import MAX_JSON_BYTES, read_json
+from neurokit.checkpoint.limits import LIMITS, Limits, open_regular
+from neurokit.checkpoint.strict_json import MAX_JSON_BYTES, check_json, read_json
 from neurokit.checkpoint.tensors import Content, pack_tensors, read_tensors
 from neurokit.checkpoint.tree import Tree, unpack
 
@@ -111,6 +112,10 @@ def _pack(state: Mapping[str, Any]) -> dict[str, Content]:
             f"The state holds {len(text):,} bytes of plain values, and {TREE} takes {MAX_JSON_BYTES:,}. "
             "Keep large tables as tensors or arrays."
         )
+    try:
+        check_json(text)
+    except ValueError as error:
+        raise ValueError(f"The state cannot be kept: {error}. Keep large tables as tensors or arrays.") from None
     return {MODEL: pack_tensors(tree.weights), STATE: pack_tensors(tree.tensors), TREE: Content(text)}
 
 
@@ -155,8 +160,12 @@ def _set_aside(place: Path) -> Iterator[None]:
     remove(aside)
 
 
-def read(folder: StrPath) -> dict[str, Any]:
+def read(folder: StrPath, *, limits: Limits | None = None) -> dict[str, Any]:
     """Return the state in a checkpoint folder, verified first; tensors are on the CPU.
+
+    Args:
+        folder: The checkpoint.
+        limits: What it may ask for; the default takes every checkpoint that neurokit writes.
 
     Raises:
         FileNotFoundError: If there is no such folder.
@@ -164,15 +173,16 @@ def read(folder: StrPath) -> dict[str, Any]:
         CheckpointError: If a file is missing, damaged or not what it should be; names the file and the cause.
     """
     folder = Path(folder).expanduser()
-    verify(folder)
-    weights, tensors = read_tensors(folder / MODEL), read_tensors(folder / STATE)
+    limits = limits or LIMITS
+    verify(folder, limits=limits)
+    weights, tensors = read_tensors(folder / MODEL, limits), read_tensors(folder / STATE, limits)
     try:
-        return dict(unpack(read_json(folder / TREE), weights, tensors))
+        return dict(unpack(read_json(folder / TREE, limits), weights, tensors, limits))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise CheckpointError(f"{folder / TREE} does not describe a state: {error}.") from error
 
 
-def verify(folder: StrPath) -> dict[str, Any]:
+def verify(folder: StrPath, *, limits: Limits | None = None) -> dict[str, Any]:
     """Return what ``meta.json`` says, after comparing every file with the size and SHA-256 it gives.
 
     Costs one reading of the files: about 0.5 ms for each MB.
@@ -184,11 +194,13 @@ def verify(folder: StrPath) -> dict[str, Any]:
     """
     folder = Path(folder).expanduser()
     meta = _read_meta(folder)
+    if sum(written["size"] for written in meta["files"].values()) > (limits or LIMITS).total_bytes:
+        raise CheckpointError(f"{folder} has more than the {(limits or LIMITS).total_bytes:,} bytes that are read.")
     for name, written in meta["files"].items():
         path = folder / name
-        if not path.is_file():
+        if not os.path.lexists(path):
             raise CheckpointError(f"The checkpoint {folder} is incomplete: {name} is missing.")
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
             if size != written["size"]:
                 raise CheckpointError(
@@ -205,7 +217,7 @@ def _read_meta(folder: Path) -> dict[str, Any]:
         old = sorted(folder.parent.glob(f"{beside_start(folder, 'old')}*"))
         hint = f" A replacement was interrupted: rename {old[-1].name} to {folder.name}." if old else ""
         raise FileNotFoundError(f"There is no checkpoint {folder}.{hint}")
-    if not path.is_file():
+    if not os.path.lexists(path):
         raise CheckpointError(f"{folder} is not a complete checkpoint: it has no {META}.")
     try:
         meta = read_json(path)
@@ -217,11 +229,15 @@ def _read_meta(folder: Path) -> dict[str, Any]:
             f"The checkpoint {folder} was written by neurokit {writer!s:.20} in format {found!s:.20}, and this "
             f"neurokit ({__version__}) reads format {FORMAT}. Upgrade: pip install --upgrade neurokit-torch."
         )
-    if path.read_bytes() != _seal({name: value for name, value in meta.items() if name != "sha256"}) or (
-        set(files) != {MODEL, STATE, TREE}
+    if path.read_bytes() != _seal({name: value for name, value in meta.items() if name != "sha256"}) or not (
+        isinstance(files, dict) and set(files) == {MODEL, STATE, TREE} and all(map(_is_file_entry, files.values()))
     ):
         raise CheckpointError(f"{path} is damaged: its content is not what was written.")
     return dict(meta)
+
+
+def _is_file_entry(value: Any) -> bool:
+    return isinstance(value, dict) and type(value.get("size")) is int and isinstance(value.get("sha256"), str)
 
 
 def _sealed(files: Mapping[str, Any]) -> bytes:
@@ -269,6 +285,8 @@ def newest(run_folder: StrPath) -> Path | None:
     steps = [path for path in run_folder.iterdir() if re.fullmatch("step-[0-9]{8,}", path.name)]
     for folder in sorted(steps, key=lambda path: int(path.name.removeprefix("step-")), reverse=True):
         try:
+            if folder.is_symlink():  # a folder may not point elsewhere
+                raise CheckpointError(f"{folder} is a link. Name the folder that it points to.")
             verify(folder)
         except UnknownFormatError:
             raise
