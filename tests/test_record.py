@@ -127,7 +127,7 @@ def test_unknown_and_missing_fields_are_named() -> None:
         RunRecord.from_json(json.dumps(values))
 
 
-@pytest.mark.parametrize("number", [2**64, 10**30, -(10**5000)])
+@pytest.mark.parametrize("number", [2**64, 10**30, -(10**5000)], ids=["a", "b", "c"])
 def test_a_number_of_any_size_comes_back(number: int) -> None:
     record = RunRecord(parameters={"number": number, "small": 2**64 - 1})
 

@@ -1,8 +1,8 @@
 """import_pt: weights out of a ``.pt`` file from elsewhere, read in a process that can do no harm.
 
 What ``torch.save`` writes is a program for an interpreter, and the interpreter has had holes even where it runs only
-what is allowed. So this process never reads such a file: another one does, under limits that the system enforces, and
-writes the tensors as safetensors, which are then read as strictly as any stranger's.
+what is allowed. So this process looks at no more than the list of an archive's members: another one reads the file, under limits
+that the system enforces, and writes the tensors as safetensors, which are then read as strictly as any stranger's.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import re
+import struct
 import subprocess
 import sys
 import tempfile
@@ -23,7 +24,15 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor
 
-from neurokit.checkpoint import CheckpointError, Limits, check_exists, load_weights, open_regular, save_weights
+from neurokit.checkpoint import (
+    CheckpointError,
+    Limits,
+    check_exists,
+    open_regular,
+    read_json,
+    read_tensors,
+    save_weights,
+)
 
 SLACK_BYTES = 64 << 20  # beside what is in proportion to the file
 _FOUND, _REPORT, _ERRORS = "found.safetensors", "report.json", "errors.txt"
@@ -56,18 +65,25 @@ def import_pt(
         CheckpointError: If it cannot be read as tensors only; says why, and what to do.
 
     Example:
-        >>> torch.save({"state_dict": {"weight": torch.ones(2)}, "epoch": 3}, Path(tempfile.mkdtemp()) / "best.pt")
+        >>> path = Path(tempfile.mkdtemp()) / "best.pt"
+        >>> torch.save({"state_dict": {"weight": torch.ones(2)}}, path)
+        >>> import_pt(path, path.with_suffix(".safetensors"))
+        {'weight': tensor([1., 1.])}
     """
     place, limits = Path(path).expanduser(), limits or Limits()
     check_exists(place)
     with open_regular(place, follow=True) as file, tempfile.TemporaryDirectory(prefix="neurokit-") as folder:
         size = os.fstat(file.fileno()).st_size
         _check_start(place, file, size, limits)
+        try:
+            _check_archive(file, size, limits)
+        except _RefusedError as error:
+            raise CheckpointError(f"{place} was not imported: {error}") from None
         report = _run_apart(place, file, Path(folder), {"size": size, "key": key, "limits": asdict(limits)})
         if "refused" in report:
             raise CheckpointError(f"{place} was not imported: {str(report['refused'])[:2000]}")
         try:
-            tensors = load_weights(Path(folder) / _FOUND, limits=limits)
+            tensors = read_tensors(Path(folder) / _FOUND, limits)
         except (CheckpointError, OSError) as error:
             raise CheckpointError(f"{place} was not imported: what came of it is not sound ({error}).") from error
     if note := str(report.get("note", ""))[:2000]:
@@ -82,7 +98,6 @@ _LEGACY_START = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # a pickled magic n
 
 def _check_start(place: Path, file: BinaryIO, size: int, limits: Limits) -> None:
     start = file.read(len(_LEGACY_START))
-    file.seek(0)
     if size > limits.total_bytes:
         raise CheckpointError(f"{place} has {size:,} bytes, and at most {limits.total_bytes:,} are read.")
     if start[8:9] == b"{":
@@ -91,6 +106,33 @@ def _check_start(place: Path, file: BinaryIO, size: int, limits: Limits) -> None
         raise CheckpointError(
             f"{place} is not what torch.save writes: it begins with {start[:8]!r}. Where does it come from?"
         )
+
+
+class _RefusedError(Exception):
+    """Why a file is not imported, in words."""
+
+
+def _check_archive(file: BinaryIO, size: int, limits: Limits) -> None:
+    """Refuse a zip archive that is not laid out as ``torch.save`` does; nothing is taken out of it."""
+    file.seek(0)
+    if file.read(2) != b"PK":
+        return
+    try:
+        end = zipfile._EndRecData(file)  # type: ignore[attr-defined]
+        if end is not None and (end[4] > limits.tensors + 16 or end[5] > limits.header_bytes):
+            raise _RefusedError(f"it lists {end[4]:,} members, and at most {limits.tensors:,} tensors are read.")
+        members = zipfile.ZipFile(file).infolist()
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError, struct.error, OSError) as error:
+        raise _RefusedError(f"it is no sound zip archive: {error}. Is it damaged?") from None
+    names = [member.filename for member in members]
+    if len(set(names)) != len(names) or any(re.search(r"(^|/)\.\.(/|$)|^/|[\\:\0]", name) for name in names):
+        raise _RefusedError("its members have names that torch.save does not give: twice the same, or ways out of it.")
+    if any(member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1 for member in members):
+        raise _RefusedError("its members are compressed or encrypted, and torch.save stores them as they are.")
+    if sum(member.file_size for member in members) > size:
+        raise _RefusedError("its members are larger together than the file: they overlap.")
+    if any(member.filename.endswith("data.pkl") and member.file_size > limits.header_bytes for member in members):
+        raise _RefusedError(f"its table of contents has more than the {limits.header_bytes:,} bytes that are read.")
 
 
 def _run_apart(place: Path, file: BinaryIO, folder: Path, job: Mapping[str, Any]) -> dict[str, Any]:
@@ -119,8 +161,7 @@ def _run_apart(place: Path, file: BinaryIO, folder: Path, job: Mapping[str, Any]
         except subprocess.TimeoutExpired:
             raise CheckpointError(f"{place} was not imported: reading it took more than {seconds} s.") from None
     if child.returncode == 0:
-        report: dict[str, Any] = json.loads((folder / _REPORT).read_bytes())
-        return report
+        return dict(read_json(folder / _REPORT))
     said = (folder / _ERRORS).read_bytes()[-500:].decode(errors="replace").strip().splitlines()
     how = f"signal {-child.returncode}" if child.returncode < 0 else f"exit code {child.returncode}"
     raise CheckpointError(
@@ -136,10 +177,6 @@ def _seconds(job: Mapping[str, Any]) -> int:
 # The other process
 
 
-class _RefusedError(Exception):
-    """Why a file is not imported, in words."""
-
-
 def convert(argument: str) -> None:
     """Read the file on standard input and write its tensors and a report into the present folder. Runs apart."""
     job = json.loads(argument)
@@ -147,7 +184,7 @@ def convert(argument: str) -> None:
     _shut_in(job, limits)
     report = {"note": ""}
     try:
-        tensors, report["note"] = _chosen(_load(sys.stdin.buffer, job["size"], limits), job["key"])
+        tensors, report["note"] = _chosen(_load(sys.stdin.buffer), job["key"])
         _check_tensors(tensors, job["size"], limits)
         save_weights(_FOUND, tensors)
     except (_RefusedError, TypeError, ValueError) as error:
@@ -189,14 +226,12 @@ _TRUSTED = (
 )
 
 
-def _load(file: BinaryIO, size: int, limits: Limits) -> Any:
+def _load(file: BinaryIO) -> Any:
     """Return what ``torch.save`` was given, as far as that is tensors and plain values."""
     import pickle  # for the name of an error alone: the unpickler is torch's restricted one
 
     if tuple(map(int, re.findall(r"\d+", torch.__version__)[:2])) < (2, 10):
         raise _RefusedError(f"torch {torch.__version__} has known holes in its reader. Upgrade to torch 2.10 or newer.")
-    if file.read(2) == b"PK":
-        _check_archive(file, size, limits)
     file.seek(0)
     torch.sparse.check_sparse_tensor_invariants.enable()
     try:
@@ -211,26 +246,6 @@ def _load(file: BinaryIO, size: int, limits: Limits) -> Any:
         if "alloc" in str(error):  # what torch says when there is no memory
             raise MemoryError from None
         raise _RefusedError(f"torch cannot read it: {type(error).__name__}: {error!s:.300}. Is it damaged?") from None
-
-
-def _check_archive(file: BinaryIO, size: int, limits: Limits) -> None:
-    """Refuse a zip archive that is not laid out as ``torch.save`` does; nothing is taken out of it."""
-    try:
-        archive = zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError) as error:
-        raise _RefusedError(f"it is no sound zip archive: {error}.") from None
-    members = archive.infolist()
-    names = [member.filename for member in members]
-    if len(members) > limits.tensors + 16:
-        raise _RefusedError(f"it has {len(members):,} members, and at most {limits.tensors:,} tensors are read.")
-    if len(set(names)) != len(names) or any(re.search(r"(^|/)\.\.(/|$)|^/|[\\:\0]", name) for name in names):
-        raise _RefusedError("its members have names that torch.save does not give: twice the same, or ways out of it.")
-    if any(member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1 for member in members):
-        raise _RefusedError("its members are compressed or encrypted, and torch.save stores them as they are.")
-    if sum(member.file_size for member in members) > size:
-        raise _RefusedError("its members are larger together than the file: they overlap.")
-    if any(member.filename.endswith("data.pkl") and member.file_size > limits.header_bytes for member in members):
-        raise _RefusedError(f"its table of contents has more than the {limits.header_bytes:,} bytes that are read.")
 
 
 _CONTAINERS = ("state_dict", "model_state_dict", "model", "module", "net", "network", "weights", "params")
@@ -250,8 +265,7 @@ def _chosen(found: Any, key: str | None) -> tuple[dict[str, Tensor], str]:
             raise _RefusedError(f"its entries {held} may all be the weights. Say which: key={held[0]!r}.")
         if held:
             others = ", ".join(sorted(str(name) for name in found if name != held[0]))
-            note = f"took the entry {held[0]!r}" + (f" and left out {others}." if others else ".")
-            return dict(_tensors(found[held[0]])), note
+            return dict(_tensors(found[held[0]])), f"took the entry {held[0]!r} and left out {others}." if others else ""
     tensors: dict[str, Tensor] = {}
     for name, tensor in _tensors(found):
         if name in tensors:

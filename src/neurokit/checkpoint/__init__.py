@@ -22,8 +22,8 @@ from neurokit.checkpoint.folder import (
 from neurokit.checkpoint.limits import Limits, open_regular
 from neurokit.checkpoint.module import load_module, match
 from neurokit.checkpoint.optimizer import load_optimizer_state, match_optimizer, optimizer_state
-from neurokit.checkpoint.strict_json import parse_json
-from neurokit.checkpoint.tensors import check_exists, load_weights, save_weights
+from neurokit.checkpoint.strict_json import parse_json, read_json
+from neurokit.checkpoint.tensors import check_exists, load_weights, read_tensors, save_weights
 
 __all__ = [
     "write",
@@ -42,6 +42,8 @@ __all__ = [
     "load_optimizer_state",
     "replace_file",
     "parse_json",
+    "read_json",
+    "read_tensors",
     "check_exists",
     "open_regular",
     "Limits",

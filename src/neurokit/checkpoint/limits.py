@@ -50,7 +50,7 @@ class Limits:
     rank: int = 16
     elements: int = 1 << 48
     json_bytes: int = 8 << 20
-    json_values: int = 400_000
+    json_values: int = 300_000
     json_depth: int = 64
     string_length: int = 8 << 20
     integer_digits: int = 20

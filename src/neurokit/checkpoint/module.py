@@ -127,6 +127,6 @@ def _hint(own: Mapping[str, Any], tensors: Mapping[str, Any], missing: list[str]
                 return (
                     f"\n  A wrapper's prefix? More would fit as {{{code}: tensor for name, tensor in weights.items()}}"
                 )
-    near = {name: difflib.get_close_matches(name, unexpected, n=1) for name in missing[:5]}
+    near = {name: difflib.get_close_matches(name, unexpected[:1000], n=1) for name in missing[:5]}
     pairs = [f"{name} may be {close[0]}" for name, close in near.items() if close]
     return f"\n  Renamed? {'; '.join(pairs)}" if pairs else ""

@@ -13,8 +13,6 @@ from neurokit.checkpoint.limits import LIMITS, Limits, open_regular
 
 MAX_JSON_BYTES = LIMITS.json_bytes
 
-# A text, also one that never ends. Possessive (*+): nothing is tried twice, so the cost is linear whatever is in it.
-_TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
@@ -24,8 +22,13 @@ def read_json(path: Path, limits: Limits = LIMITS) -> Any:
         return parse_json(file.read(limits.json_bytes + 1), limits)
 
 
-def parse_json(text: bytes, limits: Limits = LIMITS) -> Any:
+def parse_json(text: bytes, limits: Limits = LIMITS, *, objects: int | None = None) -> Any:
     """Return what JSON says, read strictly: UTF-8, no NaN or infinity, no key twice, nothing beyond the limits.
+
+    Args:
+        text: The bytes.
+        limits: What it may ask for.
+        objects: How many objects it may have, where that is fewer than values.
 
     Raises:
         ValueError: If it is anything else; says what.
@@ -35,7 +38,7 @@ def parse_json(text: bytes, limits: Limits = LIMITS) -> Any:
         Traceback (most recent call last):
         ValueError: the key 'a' occurs twice
     """
-    check_json(text, limits)
+    check_json(text, limits, objects)
     try:
         return json.loads(
             text.decode(), object_pairs_hook=_without_duplicates, parse_float=_finite, parse_constant=_refuse_constant
@@ -46,7 +49,7 @@ def parse_json(text: bytes, limits: Limits = LIMITS) -> Any:
         raise ValueError("it is nested too deeply") from None
 
 
-def check_json(text: bytes, limits: Limits = LIMITS) -> None:
+def check_json(text: bytes, limits: Limits = LIMITS, objects: int | None = None) -> None:
     """Raise unless a JSON text keeps to the limits. Looks at bytes only: nothing is built, whatever it asks for.
 
     Raises:
@@ -54,18 +57,31 @@ def check_json(text: bytes, limits: Limits = LIMITS) -> None:
     """
     if len(text) > limits.json_bytes:
         raise ValueError(f"it has more than the {limits.json_bytes:,} bytes that are read")
+    plain = text.replace(b"\\\\", b"__").replace(b'\\"', b"__")  # leaves no quote but those around a text
     too_many = ValueError(f"it has more than the {limits.json_values:,} values that are read")
-    if text.count(b'"') - text.count(b'\\"') > 4 * limits.json_values:  # two for a text, two for its key
+    if plain.count(b'"') > 4 * limits.json_values:  # two for a text, two for its key
         raise too_many
-    if len(text) > limits.string_length and any(len(found[0]) > limits.string_length for found in _TEXT.finditer(text)):
+    if len(plain) > limits.string_length and max(map(len, plain.split(b'"'))) > limits.string_length:
         raise ValueError(f"it has a text of more than the {limits.string_length:,} bytes that are read")
-    bare = _TEXT.sub(b"", text)  # its structure and numbers
+    bare = _without_texts(plain)
     if bare.count(b",") + bare.count(b"[") + bare.count(b"{") > limits.json_values:
         raise too_many
+    if objects is not None and bare.count(b"{") > objects:
+        raise ValueError(f"it has more than the {objects:,} objects that are read")
     if re.search(rb"(?<![.\d])\d{%d}|\d{40}" % (limits.integer_digits + 1), bare):  # reading one costs their square
         raise ValueError(f"it has a number of more than the {limits.integer_digits} digits that are read")
     if _is_deeper(bare, limits.json_depth):
         raise ValueError(f"it is nested deeper than {limits.json_depth} levels")
+
+
+def _without_texts(plain: bytes) -> bytes:
+    """Return the structure and the numbers of a JSON text; a piece at a time, so that it takes little memory."""
+    found, inside = [], 0
+    for begin in range(0, len(plain), 1 << 16):
+        parts = plain[begin : begin + (1 << 16)].split(b'"')
+        found.append(b"".join(parts[inside::2]))
+        inside = (inside + len(parts) - 1) % 2
+    return b"".join(found)
 
 
 def _is_deeper(bare: bytes, depth: int) -> bool:

@@ -102,7 +102,8 @@ def load_weights(path: StrPath, *, limits: Limits | None = None) -> dict[str, Te
 def check_exists(path: Path) -> None:
     """Raise ``FileNotFoundError`` if there is nothing at a path; names what is nearest to it."""
     if not path.exists():
-        close = difflib.get_close_matches(path.name, os.listdir(path.parent) if path.parent.is_dir() else [], n=1)
+        names = set(os.listdir(path.parent)) - {path.name} if path.parent.is_dir() else set()
+        close = difflib.get_close_matches(path.name, names, n=1)
         raise FileNotFoundError(f"There is no file {path}." + "".join(f" Did you mean {name!r}?" for name in close))
 
 
@@ -277,7 +278,8 @@ def _read_header(file: BinaryIO, size: int, limits: Limits) -> tuple[list[_Entry
     if text.count(b'"data_offsets"') > limits.tensors + 1:  # before anything is made of them
         raise ValueError(f"it has more than {limits.tensors:,} tensors")
     values = limits.tensors * (limits.rank + 8)  # a tensor is an object with two lists
-    header = parse_json(text, replace(limits, json_bytes=limits.header_bytes, json_values=values))
+    most = replace(limits, json_bytes=limits.header_bytes, json_values=values)
+    header = parse_json(text, most, objects=limits.tensors + 2)  # the header itself, and its metadata
     if not isinstance(header, dict) or not text.startswith(b"{"):
         raise ValueError("its header is no JSON object")
     metadata = header.pop("__metadata__", {})
@@ -316,12 +318,15 @@ def _entry(name: str, value: Any, limits: Limits) -> _Entry:
 
 
 def _read_tensor(file: BinaryIO, entry: _Entry) -> Tensor:
-    memory = torch.empty(entry.end - entry.begin, dtype=torch.uint8, device="cpu")
-    if file.readinto(memory.numpy()) != len(memory):  # type: ignore[attr-defined]
+    tensor = torch.empty(entry.shape, dtype=entry.dtype, device="cpu")
+    if tensor.numel() == 0:
+        return tensor
+    memory = _memory(tensor)
+    if file.readinto(memory) != len(memory):  # type: ignore[attr-defined]
         raise ValueError(f"it ended while {entry.name} was read")
-    if entry.dtype == torch.bool and len(memory) and memory.max() > 1:
+    if entry.dtype == torch.bool and tensor.view(torch.uint8).max() > 1:
         raise ValueError(f"{entry.name} holds truth values that are neither 0 nor 1")
-    return memory.view(entry.dtype).view(entry.shape)
+    return tensor
 
 
 def _check_names(names: Sequence[str], limits: Limits) -> None:

@@ -1,0 +1,228 @@
+"""Reads hostile files, one after another, in a process that notes whatever it should not do.
+
+Run as ``python worker.py FOLDER``, with the names of cases on standard input; writes a line of JSON before and after
+each. A process that ends early says by that which file did it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import neurokit as nk
+from hostile import make
+from neurokit import checkpoint
+
+HANG = 60  # seconds after which a reader counts as hanging
+X = torch.arange(32.0).reshape(16, 2)
+
+
+def load(path: Path) -> nk.Trainer:
+    """Load a checkpoint."""
+    one = make.trainer()
+    one.load(path)
+    return one
+
+
+READERS: dict[str, Callable[[Path], Any]] = {
+    "load_weights": lambda path: make.trainer().load_weights(path),
+    "load": load,
+    "resume": lambda path: make.trainer().fit(X, X, epochs=3, batch_size=8, verbose=0, resume=path),
+    "record": nk.RunRecord.load,
+    "import_pt": nk.import_pt,
+}
+
+# What reading a file may not do. An import reads files, so that only writing counts with "open".
+FORBIDDEN = (
+    "os.", "shutil.", "socket.", "subprocess.", "urllib.", "http.", "ftplib.", "smtplib.", "tempfile.", "ctypes.dlopen",
+    "pickle.", "marshal.dump", "pty.", "webbrowser.",
+)  # fmt: skip
+HARMLESS = ("os.listdir", "os.scandir", "os.putenv", "os.unsetenv", "os.walk", "os.fwalk")
+NOTED: list[str] = []
+
+
+def note(event: str, args: tuple[Any, ...]) -> None:
+    """Keep an audit event that reading a file should not cause."""
+    if event == "open":
+        _, _, flags = args
+        if isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+            NOTED.append(f"open {args[0]!s:.200} for writing")
+    elif event.startswith(FORBIDDEN) and event not in HARMLESS:
+        NOTED.append(f"{event} {args!s:.200}")
+
+
+def status(name: str) -> int:
+    """Return a number of bytes from the system's description of this process."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name))
+    return int(line.split()[1]) << 10
+
+
+def size_of(path: Path) -> int:
+    """Return the bytes of a file, or of a folder's files."""
+    return sum(one.lstat().st_size for one in [path, *path.rglob("*")] if not one.is_dir() or one.is_symlink())
+
+
+def listing(folder: Path) -> list[str]:
+    """Return every name in a folder."""
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def read(case: make.Case, folder: Path) -> dict[str, Any]:
+    """Have a case's file read, and return what came of it."""
+    place = folder / "case" / f"given{case.suffix}"
+    place.parent.mkdir()
+    case.make(place)
+    (folder / "case" / make.CANARY).unlink(missing_ok=True)
+    before, size = listing(folder), size_of(place)
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+    Path("/proc/self/clear_refs").write_text("5")  # the highest memory is counted from here
+    memory = status("VmRSS")
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    NOTED.clear()
+    signal.alarm(HANG)
+    start = time.process_time()
+    error, says, used = "", "", None
+    try:
+        used = READERS[case.reader](place)
+    except Exception as caught:
+        error, says = type(caught).__name__, str(caught)
+        error = error if type(caught).__module__ != "builtins" or error == "ValueError" else builtin(caught)
+    seconds = time.process_time() - start
+    signal.alarm(0)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    found = {
+        "name": case.name,
+        "error": error,
+        "says": says[:3000],
+        "seconds": seconds,
+        "child_seconds": after.ru_utime + after.ru_stime - children.ru_utime - children.ru_stime,
+        "growth": status("VmHWM") - memory,
+        "size": size,
+        "events": list(NOTED),
+        "created": sorted(set(listing(folder)) - set(before)),
+    }
+    if isinstance(used, nk.Trainer):
+        used.fit(X, X, epochs=1, batch_size=8, verbose=0)  # what was loaded must bear being used
+    shutil.rmtree(folder / "case")
+    return found
+
+
+def builtin(error: Exception) -> str:
+    """Return the name of a built-in error; of ``OSError``, that of the family."""
+    return "OSError" if isinstance(error, OSError) and not isinstance(error, FileNotFoundError) else type(error).__name__
+
+
+# Mutations: the bytes are changed and the checksums made right again, so that the change reaches the parser
+
+
+def mutated(content: bytes, dice: random.Random) -> bytes:
+    """Return bytes with one to four edits: a flip, a cut, a splice, a token of the format put in."""
+    found = bytearray(content)
+    for _ in range(dice.choice([1, 1, 2, 4])):
+        at = dice.randrange(len(found) + 1)
+        to = min(len(found), at + dice.choice([1, 1, 2, 8, 64]))
+        match dice.randrange(5):
+            case 0 if at < len(found):
+                found[at] ^= 1 << dice.randrange(8)
+            case 1:
+                del found[at:to]
+            case 2:
+                source = dice.randrange(len(found) + 1)
+                found[at:at] = found[source : source + dice.choice([1, 4, 32])]
+            case 3:
+                found[at:to] = dice.choice(TOKENS)
+            case _ if dice.random() < 0.1:
+                del found[at:]
+    return bytes(found)
+
+
+TOKENS = [
+    b"0", b"-1", b"9" * 18, b"1e308", b"null", b"true", b"[]", b"{}", b'""', b"[", b"}", b'"', b",", b"\\", b"\x00", b"\xff",
+    b'{"$tensor":"a"}', b'{"$list":"0.weight"}', b'{"$tuple":[]}', b'{"$int":"0x1"}', b'{"$float":"nan"}', b'"$dict"',
+    b"F64", b"BOOL", b"I8", b"C64", b"../",
+]  # fmt: skip
+
+
+def fuzz(amount: int, seed: int, folder: Path) -> Iterator[dict[str, Any]]:
+    """Change sound files at random and read them; yield every error that is not ours."""
+    dice = random.Random(seed)
+    sound = make.saved(folder / "sound")
+    files = {path.name: path.read_bytes() for path in sound.iterdir()}
+    place = folder / "mutated"
+    place.mkdir()
+    for number in range(amount):
+        name = dice.choice(["model.safetensors", "state.safetensors", "state.json", "state.json", "meta.json"])
+        content = mutated(files[name], dice)
+        for other in files:
+            (place / other).write_bytes(content if other == name else files[other])
+        print(json.dumps({"start": f"mutation {number} of seed {seed}"}), flush=True)
+        try:
+            if name != "meta.json":
+                make.reseal(place)
+            one = make.trainer()
+            if name == "model.safetensors":
+                checkpoint.load_weights(place / name)
+            one.load(place)
+        except (checkpoint.CheckpointError, ValueError) as error:
+            if type(error) not in (checkpoint.CheckpointError, checkpoint.UnknownFormatError, ValueError):
+                yield {"mutation": number, "file": name, "error": f"{error!r:.300}"}
+            continue
+        except Exception as error:
+            yield {"mutation": number, "file": name, "error": f"{error!r:.300}"}
+            continue
+        try:
+            one.fit(X[:8], X[:8], epochs=1, batch_size=8, verbose=0)  # may fail, and must not crash
+        except Exception:
+            continue
+
+
+def main() -> None:
+    """Read what is asked for on standard input."""
+    folder = Path(sys.argv[1])
+    os.chdir(folder)
+    jobs = json.loads(sys.stdin.read())
+    if "fuzz" in jobs:
+        for found in fuzz(*jobs["fuzz"], folder):
+            print(json.dumps(found), flush=True)
+        print(json.dumps({"done": True}), flush=True)
+        return
+    cases = {case.name: case for case in make.CASES}
+    sound = make.saved(folder / "sound")  # everything is imported, and every reader run, before what counts
+    checkpoint.save_weights(folder / "sound.safetensors", make.model().state_dict())
+    load(sound).fit(X, X, verbose=0)
+    READERS["resume"](sound)
+    READERS["load_weights"](folder / "sound.safetensors")
+    READERS["record"](sound / "run.json")
+    Path(folder / "warm").write_bytes(b"")
+    for reader in READERS.values():
+        try:
+            reader(folder / "warm")
+        except (ValueError, OSError):
+            pass
+    for path in (sound, folder / "sound.safetensors", folder / "warm"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    sys.addaudithook(note)
+    for name in jobs["cases"]:
+        print(json.dumps({"start": name}), flush=True)
+        print(json.dumps(read(cases[name], folder)), flush=True)
+    print(json.dumps({"done": True}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
