@@ -28,6 +28,7 @@ from neurokit.checkpoint import (
     CheckpointError,
     Limits,
     check_exists,
+    identity,
     open_regular,
     read_json,
     read_tensors,
@@ -35,6 +36,8 @@ from neurokit.checkpoint import (
 )
 
 SLACK_BYTES = 64 << 20  # beside what is in proportion to the file
+MOST_VALUES = 1_000_000  # tensors and others, in lists and dicts that may hold each other many times
+START_SECONDS = 60  # starting Python and torch takes a few, on a busy machine many
 _FOUND, _REPORT, _ERRORS = "found.safetensors", "report.json", "errors.txt"
 
 
@@ -72,20 +75,21 @@ def import_pt(
     """
     place, limits = Path(path).expanduser(), limits or Limits()
     check_exists(place)
-    with open_regular(place, follow=True) as file, tempfile.TemporaryDirectory(prefix="neurokit-") as folder:
+    with open_regular(place, follow=True) as file:
         size = os.fstat(file.fileno()).st_size
         _check_start(place, file, size, limits)
         try:
             _check_archive(file, size, limits)
         except _RefusedError as error:
             raise CheckpointError(f"{place} was not imported: {error}") from None
-        report = _run_apart(place, file, Path(folder), {"size": size, "key": key, "limits": asdict(limits)})
-        if "refused" in report:
-            raise CheckpointError(f"{place} was not imported: {str(report['refused'])[:2000]}")
-        try:
-            tensors = read_tensors(Path(folder) / _FOUND, limits)
-        except (CheckpointError, OSError) as error:
-            raise CheckpointError(f"{place} was not imported: what came of it is not sound ({error}).") from error
+        with tempfile.TemporaryDirectory(prefix="neurokit-") as folder:
+            report = _run_apart(place, file, Path(folder), {"size": size, "key": key, "limits": asdict(limits)})
+            if "refused" in report:
+                raise CheckpointError(f"{place} was not imported: {str(report['refused'])[:2000]}")
+            try:
+                tensors = read_tensors(Path(folder) / _FOUND, limits)
+            except (CheckpointError, OSError) as error:
+                raise CheckpointError(f"{place} was not imported: what came of it is not sound ({error}).") from error
     if note := str(report.get("note", ""))[:2000]:
         logging.getLogger("neurokit").warning(f"{place}: {note}")
     if to is not None:
@@ -135,12 +139,22 @@ def _check_archive(file: BinaryIO, size: int, limits: Limits) -> None:
         raise _RefusedError(f"its table of contents has more than the {limits.header_bytes:,} bytes that are read.")
 
 
+_CODE = """
+import json, sys
+job = json.loads(sys.argv[1])
+sys.path[:] = job.pop("paths")
+from neurokit.torch_files import convert
+convert(job)
+"""
+
+
 def _run_apart(place: Path, file: BinaryIO, folder: Path, job: Mapping[str, Any]) -> dict[str, Any]:
     """Have another process read a file, and return what it reports."""
     paths = [str(Path(__file__).parents[1]), *(entry for entry in sys.path if os.path.isabs(entry))]
-    code = f"import sys; sys.path[:] = {paths!r}; from neurokit.torch_files import convert; convert(sys.argv[1])"
-    kept = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "WINDIR", "TMPDIR", "TEMP")
-    surroundings = {name: os.environ[name] for name in kept if name in os.environ} | {
+    kept = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "WINDIR")
+    surroundings = {
+        **{name: os.environ[name] for name in kept if name in os.environ},
+        **dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(folder)),  # importing torch makes a folder there
         "OMP_NUM_THREADS": "1",
         "CUDA_VISIBLE_DEVICES": "",
     }
@@ -149,19 +163,22 @@ def _run_apart(place: Path, file: BinaryIO, folder: Path, job: Mapping[str, Any]
         try:
             # -I: nothing from this folder or the environment is imported; -B: no compiled files are left behind
             child = subprocess.run(
-                [sys.executable, "-I", "-B", "-c", code, json.dumps(dict(job))],
+                [sys.executable, "-I", "-B", "-c", _CODE, json.dumps({**job, "paths": paths})],
                 stdin=file,
                 stdout=errors,
                 stderr=errors,
                 cwd=folder,
                 env=surroundings,
-                timeout=seconds + 60,  # starting Python and torch takes seconds, on a busy machine many
+                timeout=seconds + START_SECONDS,
                 check=False,
             )
         except subprocess.TimeoutExpired:
             raise CheckpointError(f"{place} was not imported: reading it took more than {seconds} s.") from None
     if child.returncode == 0:
-        return dict(read_json(folder / _REPORT))
+        try:
+            return dict(read_json(folder / _REPORT))
+        except (ValueError, TypeError, OSError) as error:
+            raise CheckpointError(f"{place} was not imported: what came of it is not sound ({error}).") from error
     said = (folder / _ERRORS).read_bytes()[-500:].decode(errors="replace").strip().splitlines()
     how = f"signal {-child.returncode}" if child.returncode < 0 else f"exit code {child.returncode}"
     raise CheckpointError(
@@ -177,9 +194,8 @@ def _seconds(job: Mapping[str, Any]) -> int:
 # The other process
 
 
-def convert(argument: str) -> None:
+def convert(job: Mapping[str, Any]) -> None:
     """Read the file on standard input and write its tensors and a report into the present folder. Runs apart."""
-    job = json.loads(argument)
     limits = Limits(**job["limits"])
     _shut_in(job, limits)
     report = {"note": ""}
@@ -278,9 +294,11 @@ def _chosen(found: Any, key: str | None) -> tuple[dict[str, Tensor], str]:
 
 def _tensors(found: Any) -> Iterator[tuple[str, Tensor]]:
     """Yield the tensors in nested values, with dotted names. Goes down with a list, not by calling itself."""
-    left = [("", found, 0)]
+    left, seen = [("", found, 0)], 0
     while left:
         name, value, depth = left.pop()
+        if (seen := seen + 1) > MOST_VALUES:
+            raise _RefusedError(f"it has more than {MOST_VALUES:,} values. It is a bomb, or needs a key.")
         if isinstance(value, Tensor):
             yield name or "tensor", value
         elif isinstance(value, (Mapping, list, tuple)):
@@ -293,14 +311,15 @@ def _tensors(found: Any) -> Iterator[tuple[str, Tensor]]:
 
 def _check_tensors(tensors: Mapping[str, Tensor], size: int, limits: Limits) -> None:
     """Refuse what would be larger in a file of its own than the file it comes from can account for."""
-    most = min(limits.growth * size + SLACK_BYTES, limits.total_bytes)
-    total = 0
+    sizes: dict[Any, int] = {}
     for name, tensor in tensors.items():
         if tensor.layout != torch.strided:
             raise _RefusedError(f"{name} is of layout {tensor.layout}, and only dense tensors are imported.")
-        total += tensor.numel() * tensor.element_size()  # an expanded one counts with all its elements
-        if total > most:
-            raise _RefusedError(
-                f"with {name}, of shape {tuple(tensor.shape)}, its tensors take more than {most:,} bytes, and the file "
-                f"has {size:,}. If it is sound, allow more: limits=neurokit.Limits(growth={total // size + 1})."
-            )
+        sizes[identity(tensor) or name] = tensor.numel() * tensor.element_size()  # shared ones are written once
+    total = sum(sizes.values())  # an expanded one counts with all its elements
+    if total > min(limits.growth * size + SLACK_BYTES, limits.total_bytes):
+        name, largest = max(tensors.items(), key=lambda item: item[1].numel())
+        raise _RefusedError(
+            f"its tensors would take {total:,} bytes, and the file has {size:,}: {name} alone is of shape "
+            f"{tuple(largest.shape)}. If it is sound, allow more: limits=neurokit.Limits(growth={total // size + 1})."
+        )

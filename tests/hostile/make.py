@@ -27,7 +27,7 @@ from neurokit import RunRecord, Trainer
 from neurokit.checkpoint import folder as room
 from neurokit.checkpoint import save_weights
 
-CANARY = "CANARY"  # a file of this name appears if code from a file runs
+CANARY = "CANARY"  # a folder of this name appears if code from a file runs
 
 
 @dataclass(frozen=True)
@@ -62,17 +62,17 @@ def trainer() -> Trainer:
 
 
 class Evil:
-    """Creates a file when it is unpickled."""
+    """Makes a folder when it is unpickled."""
 
     def __init__(self, canary: Path) -> None:
         self.canary = str(canary)
 
     def __reduce__(self) -> Any:
-        return open, (self.canary, "w")
+        return os.mkdir, (self.canary,)
 
 
 def canary(path: Path) -> Evil:
-    """What creates a file beside a path."""
+    """What makes a folder beside a path."""
     return Evil(path.parent / CANARY)
 
 
@@ -199,7 +199,7 @@ WEIGHTS = [
     Case("header of 100 MB of spaces", "load_weights", tensors(b"{" + b" " * (100 << 20) + b"}"), says="at most 16,777,216"),
     Case("header of 16 MB of spaces", "load_weights", tensors(b"{" + b" " * (15 << 20) + b"}", b""), "CheckpointError", "fit"),
     Case("deep header", "load_weights", tensors(b'{"a":' + b"[" * 10**5)),
-    Case("deep closed header", "load_weights", tensors(b'{"a":' + b"[" * 10**5 + b"]" * 10**5 + b"}"), says="deeper than 64"),
+    Case("deep closed header", "load_weights", tensors(b'{"a":' + b"[" * 10**5 + b"]" * 10**5 + b"}"), says="deeper than 3"),
     Case("name twice", "load_weights", tensors(b'{"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]},"a":{}}'), says="twice"),
     Case("name that is a path", "load_weights", tensors({"../../x": entry()}), says="cannot be a tensor's"),
     Case("name that is absolute", "load_weights", tensors({"/etc/passwd": entry()}), says="cannot be a tensor's"),
@@ -452,7 +452,7 @@ CHECKPOINTS = [
     Case("$tensor that is a path", "load", state_entry('{"$tensor": "../../etc/passwd"}'), says="not there"),
     Case("$tensor of a list", "load", state_entry('{"$tensor": ["a"]}'), says="no known mark"),
     Case("$list of weights", "load", state_entry('{"$list": "0.weight"}'), says="not there"),
-    Case("$list 150,000 times", "load", listed(1000, 150_000), says="second time"),
+    Case("$list 100,000 times", "load", listed(1000, 100_000), says="second time"),
     Case("$list of 20 million", "load", listed(20_000_000, 1), says="16,777,216 numbers"),
     Case("state that is a list", "load", state_text(b"[1, 2]"), says=STATE),
     Case("state that is empty", "load", state_text(b"{}"), says="no state of a Trainer"),
@@ -645,7 +645,7 @@ PT = [
     Case("whole module", "import_pt", torch_saved(lambda _: nn.Linear(2, 2)), says="weights_only=False", suffix=".pt"),
     Case("TorchScript", "import_pt", scripted, says=IMPORTED, suffix=".pt"),
     Case("sparse matrix that lies", "import_pt", torch_saved(lying_csr), says=IMPORTED, suffix=".pt"),
-    Case("tensor of 10^12 elements", "import_pt", torch_saved(lambda _: torch.zeros(1).expand(10**6, 10**6)), says="take more than", suffix=".pt"),
+    Case("tensor of 10^12 elements", "import_pt", torch_saved(lambda _: torch.zeros(1).expand(10**6, 10**6)), says="would take 4,000,000,000,000 bytes", suffix=".pt"),
     Case("storage that lies", "import_pt", with_pickle(lying_storage), says=IMPORTED, suffix=".pt"),
     Case("bytearray of 10^12", "import_pt", with_pickle(reduced(b"builtins\nbytearray", b"\x8a\x06\x00\x00\x00\x00\x00\x01")), says=IMPORTED, suffix=".pt"),
     Case("lists in lists in lists", "import_pt", with_pickle(nested), says=IMPORTED, suffix=".pt"),

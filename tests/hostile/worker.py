@@ -78,8 +78,8 @@ def size_of(path: Path) -> int:
 
 
 def listing(folder: Path) -> list[str]:
-    """Return every name in a folder."""
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+    """Return every path in a folder, and in that for temporary files."""
+    return [str(path) for place in (folder, Path(os.environ["TMPDIR"])) for path in place.rglob("*")]
 
 
 def read(case: make.Case, folder: Path) -> dict[str, Any]:
@@ -87,7 +87,6 @@ def read(case: make.Case, folder: Path) -> dict[str, Any]:
     place = folder / "case" / f"given{case.suffix}"
     place.parent.mkdir()
     case.make(place)
-    (folder / "case" / make.CANARY).unlink(missing_ok=True)
     before, size = listing(folder), size_of(place)
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)

@@ -23,7 +23,7 @@ from neurokit.checkpoint.limits import Limits, open_regular
 from neurokit.checkpoint.module import load_module, match
 from neurokit.checkpoint.optimizer import load_optimizer_state, match_optimizer, optimizer_state
 from neurokit.checkpoint.strict_json import parse_json, read_json
-from neurokit.checkpoint.tensors import check_exists, load_weights, read_tensors, save_weights
+from neurokit.checkpoint.tensors import check_exists, identity, load_weights, read_tensors, save_weights
 
 __all__ = [
     "write",
@@ -45,6 +45,7 @@ __all__ = [
     "read_json",
     "read_tensors",
     "check_exists",
+    "identity",
     "open_regular",
     "Limits",
     "CheckpointError",

@@ -61,7 +61,7 @@ def check_json(text: bytes, limits: Limits = LIMITS, objects: int | None = None)
     too_many = ValueError(f"it has more than the {limits.json_values:,} values that are read")
     if plain.count(b'"') > 4 * limits.json_values:  # two for a text, two for its key
         raise too_many
-    if len(plain) > limits.string_length and max(map(len, plain.split(b'"'))) > limits.string_length:
+    if len(plain) > limits.string_length and max(map(len, plain.split(b'"')[1::2]), default=0) > limits.string_length:
         raise ValueError(f"it has a text of more than the {limits.string_length:,} bytes that are read")
     bare = _without_texts(plain)
     if bare.count(b",") + bare.count(b"[") + bare.count(b"{") > limits.json_values:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import difflib
+import gc
 import json
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -255,13 +257,25 @@ def read_tensors(path: Path, limits: Limits = LIMITS, *, follow: bool = False) -
     Raises:
         CheckpointError: If it is not sound: a lying length, a hole, an overlap, a bad name, beyond a limit.
     """
-    with open_regular(path, follow=follow) as file:
+    with open_regular(path, follow=follow) as file, _without_collections():
         try:
             entries, aliases = _read_header(file, os.fstat(file.fileno()).st_size, limits)
             tensors = {entry.name: _read_tensor(file, entry) for entry in entries}  # in the order they lie in
         except ValueError as error:
             raise CheckpointError(f"{path} is not a sound safetensors file: {error}.") from error
     return tensors | {name: tensors[first] for name, first in aliases.items()}
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Pause the search for cycles: many small objects set it off, and each time it goes through all that torch has."""
+    ran = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if ran:
+            gc.enable()
 
 
 def _read_header(file: BinaryIO, size: int, limits: Limits) -> tuple[list[_Entry], dict[str, str]]:
@@ -275,10 +289,11 @@ def _read_header(file: BinaryIO, size: int, limits: Limits) -> tuple[list[_Entry
     if length > limits.header_bytes:
         raise ValueError(f"its header would have {length:,} bytes, and at most {limits.header_bytes:,} are read")
     text = file.read(length)
-    if text.count(b'"data_offsets"') > limits.tensors + 1:  # before anything is made of them
+    if text.count(b'"data_offsets"') > limits.tensors:  # before anything is made of them
         raise ValueError(f"it has more than {limits.tensors:,} tensors")
     values = limits.tensors * (limits.rank + 8)  # a tensor is an object with two lists
-    most = replace(limits, json_bytes=limits.header_bytes, json_values=values)
+    size_alone = dict.fromkeys(("json_bytes", "string_length"), limits.header_bytes)
+    most = replace(limits, json_values=values, json_depth=3, **size_alone)
     header = parse_json(text, most, objects=limits.tensors + 2)  # the header itself, and its metadata
     if not isinstance(header, dict) or not text.startswith(b"{"):
         raise ValueError("its header is no JSON object")
@@ -306,7 +321,7 @@ def _entry(name: str, value: Any, limits: Limits) -> _Entry:
         dtype = DTYPES[kind]
     except (KeyError, TypeError, ValueError):
         raise ValueError(f"{name} is not described by a known dtype, a shape and two offsets") from None
-    if len(value) != 3 or type(shape) is not list or any(type(number) is not int for number in [*shape, begin, end]):
+    if len(value) != 3 or type(shape) is not list or {*map(type, shape), type(begin), type(end)} != {int}:
         raise ValueError(f"{name} is not described by a known dtype, a shape and two offsets")
     if len(shape) > limits.rank:
         raise ValueError(f"{name} has {len(shape)} axes, and at most {limits.rank} are read")
@@ -339,7 +354,7 @@ def _check_names(names: Sequence[str], limits: Limits) -> None:
 
 def is_storable(name: str, limits: Limits = LIMITS) -> bool:
     """Return whether a tensor may have this name: short, printable, and nothing that could be taken for a path."""
-    odd = any(part in name for part in ("/", "\\", "..")) or name == "__metadata__"
+    odd = "/" in name or "\\" in name or ".." in name or name == "__metadata__"
     return name.isprintable() and 0 < len(name.encode()) <= limits.name_bytes and not odd
 
 
