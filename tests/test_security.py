@@ -12,7 +12,10 @@ import pytest
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "src").rglob("*.py"))
 
-MODULES = {"pickle", "cPickle", "_pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "jsonpickle", "code", "codeop", "runpy", "imp"}  # fmt: skip
+MODULES = {
+    "pickle", "cPickle", "_pickle", "marshal", "shelve", "dill", "cloudpickle", "joblib", "jsonpickle", "code", "codeop",
+    "runpy", "imp",
+}  # fmt: skip
 CALLS = {
     "eval", "exec", "compile", "__import__", "os.system", "os.popen", "os.execv", "os.execve", "os.execvp", "os.spawnv",
     "commands.getoutput", "subprocess.getoutput", "subprocess.getstatusoutput", "pty.spawn", "pandas.read_pickle",
@@ -111,7 +114,9 @@ def test_a_source_file_holds_nothing_that_runs_code_from_a_file(path: Path) -> N
 
 
 def test_every_exception_is_needed() -> None:
-    found = {(str(path.relative_to(ROOT / "src")), danger) for path in SOURCES for _, danger in dangers(path.read_text())}
+    found = {
+        (str(path.relative_to(ROOT / "src")), danger) for path in SOURCES for _, danger in dangers(path.read_text())
+    }
 
     assert found == ALLOWED
 
@@ -198,7 +203,9 @@ def test_the_search_lets_pass(good: str) -> None:
 def test_the_wheel_holds_these_sources_and_nothing_that_could_run_otherwise() -> None:
     """Everything in the package's folder goes into the wheel: Python, or the mark that it has types."""
     wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
-    inside = [path for path in (ROOT / "src" / "neurokit").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    inside = [
+        path for path in (ROOT / "src" / "neurokit").rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    ]
 
     assert wheel == {"packages": ["src/neurokit"]}
     assert {path.name if path.suffix != ".py" else ".py" for path in inside} <= {".py", "py.typed"}

@@ -21,7 +21,6 @@ from neurokit.checkpoint import CheckpointError, load_weights
 from neurokit.torch_files import _check_tensors, _chosen, _RefusedError, _tensors
 
 
-
 def saved(path: Path, value: Any, **options: Any) -> Path:
     torch.save(value, path, **options)
     return path
@@ -75,7 +74,7 @@ import json, resource, socket, sys
 from dataclasses import asdict
 from neurokit import torch_files, Limits
 torch_files._shut_in({"size": 1000, "limits": asdict(Limits(seconds=5))}, Limits(seconds=5))
-found = {name: resource.getrlimit(getattr(resource, "RLIMIT_" + name)) for name in ("AS", "FSIZE", "CPU", "NOFILE", "CORE")}
+found = {name: resource.getrlimit(getattr(resource, "RLIMIT_" + name)) for name in "AS FSIZE CPU NOFILE CORE".split()}
 try:
     bytearray(10**9)
     found["memory"] = True
@@ -100,7 +99,10 @@ print(json.dumps(found))
         ("raise KeyError('boom')", r"ended with exit code 1 \(KeyError: 'boom'\)"),
         ("import time; time.sleep(60)", "took more than 1 s"),
         ("pass", "sound|report"),
-        ("import os; os.symlink('/etc/passwd', 'found.safetensors'); open('report.json', 'w').write('{}')", "is a link"),
+        (
+            "import os; os.symlink('/etc/passwd', 'found.safetensors'); open('report.json', 'w').write('{}')",
+            "is a link",
+        ),
         ("open('found.safetensors', 'wb').write(b'x'); open('report.json', 'w').write('{}')", "is not sound"),
         ("open('report.json', 'w').write('[' * 10**6)", "sound|report"),
     ],
@@ -143,7 +145,7 @@ def test_nothing_turns_the_safe_reader_off(tmp_path: Path, monkeypatch: pytest.M
     place = tmp_path / "a.pt"
     place.write_bytes(pickle.dumps(1, 2))
 
-    with pytest.raises(CheckpointError, match="is not what torch.save writes"):
+    with pytest.raises(CheckpointError, match=r"is not what torch\.save writes"):
         nk.import_pt(place)
     with pytest.raises(CheckpointError, match="weights_only=False"):
         nk.import_pt(saved(place, nn.Linear(1, 1)))
@@ -219,7 +221,10 @@ def test_values_that_hold_each_other_many_times_have_an_end() -> None:
 @pytest.mark.parametrize(
     ("make", "says"),
     [
-        (lambda: torch.zeros(1).expand(10**6, 10**6), r"would take 4,000,000,000,000 bytes.* a alone is of shape \(1000000, 1000000\)"),
+        (
+            lambda: torch.zeros(1).expand(10**6, 10**6),
+            r"would take 4,000,000,000,000 bytes.* a alone is of shape \(1000000, 1000000\)",
+        ),
         (lambda: torch.eye(2).to_sparse(), "only dense tensors"),
         (lambda: torch.eye(2).to_sparse_csr(), "only dense tensors"),
     ],

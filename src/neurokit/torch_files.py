@@ -1,8 +1,9 @@
 """import_pt: weights out of a ``.pt`` file from elsewhere, read in a process that can do no harm.
 
 What ``torch.save`` writes is a program for an interpreter, and the interpreter has had holes even where it runs only
-what is allowed. So this process looks at no more than the list of an archive's members: another one reads the file, under limits
-that the system enforces, and writes the tensors as safetensors, which are then read as strictly as any stranger's.
+what is allowed. So this process looks at no more than the list of an archive's members. Another one reads the file,
+under limits that the system enforces, and writes the tensors as safetensors, which are then read as strictly as any
+stranger's.
 """
 
 from __future__ import annotations
@@ -57,7 +58,7 @@ def import_pt(
         path: A ``.pt``, ``.pth``, ``.bin`` or ``.ckpt`` file: tensors by name, or a checkpoint with such an entry.
         to: A ``.safetensors`` file to write them to, for ``trainer.load_weights``.
         key: The entry to take, such as ``"ema"``, with dots where entries lie in each other. Without it, the one entry
-            that is called as weights are, such as ``"state_dict"``; where there is none, all tensors, with dotted names.
+            that is called as weights are, such as ``"state_dict"``, or all tensors, with dotted names.
         limits: What it may ask for.
 
     Returns:
@@ -183,7 +184,7 @@ def _run_apart(place: Path, file: BinaryIO, folder: Path, job: Mapping[str, Any]
     how = f"signal {-child.returncode}" if child.returncode < 0 else f"exit code {child.returncode}"
     raise CheckpointError(
         f"{place} was not imported: the process that read it ended with {how}"
-        f"{f' ({said[-1][:200]})' if said else ''}. It is damaged, or made to break its reader; nothing was taken from it."
+        f"{f' ({said[-1][:200]})' if said else ''}. It is damaged, or made to break its reader. Nothing of it was taken."
     )
 
 
@@ -281,7 +282,9 @@ def _chosen(found: Any, key: str | None) -> tuple[dict[str, Tensor], str]:
             raise _RefusedError(f"its entries {held} may all be the weights. Say which: key={held[0]!r}.")
         if held:
             others = ", ".join(sorted(str(name) for name in found if name != held[0]))
-            return dict(_tensors(found[held[0]])), f"took the entry {held[0]!r} and left out {others}." if others else ""
+            return dict(
+                _tensors(found[held[0]])
+            ), f"took the entry {held[0]!r} and left out {others}." if others else ""
     tensors: dict[str, Tensor] = {}
     for name, tensor in _tensors(found):
         if name in tensors:

@@ -17,7 +17,9 @@ FIXTURES = sorted((Path(__file__).parent / "fixtures").glob("format-*"))
 
 
 def trainer() -> neurokit.Trainer:
-    return neurokit.Trainer(nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)), loss="mse", optimizer="adam", device="cpu")
+    return neurokit.Trainer(
+        nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)), loss="mse", optimizer="adam", device="cpu"
+    )
 
 
 def test_there_is_a_checkpoint_of_every_format() -> None:
@@ -46,7 +48,9 @@ def test_a_newer_format_says_who_wrote_it_and_what_to_do(tmp_path: Path) -> None
     meta.pop("sha256")
     (place / "meta.json").write_bytes(folder._seal(meta | {"format": folder.FORMAT + 1, "neurokit": "9.9"}))
 
-    with pytest.raises(UnknownFormatError, match=rf"was written by neurokit 9\.9 .*\({neurokit.__version__}\)") as caught:
+    with pytest.raises(
+        UnknownFormatError, match=rf"was written by neurokit 9\.9 .*\({neurokit.__version__}\)"
+    ) as caught:
         trainer().load(place)
 
     assert "pip install --upgrade neurokit-torch" in str(caught.value)

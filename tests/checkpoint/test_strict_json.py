@@ -92,14 +92,18 @@ def test_limits_do_not_change() -> None:
 def test_the_cost_of_refusing_is_linear(make: Callable[[], bytes]) -> None:
     text, start = make(), time.process_time()
 
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match="it |Expecting|Extra"):
         parse_json(text)
 
     assert time.process_time() - start < 1.5
 
 
 plain = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63 - 1)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=20,
 )

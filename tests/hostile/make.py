@@ -1,5 +1,7 @@
 """Files that mean harm, made here and copied from nowhere: what each is, who reads it, and what has to come of it."""
 
+# ruff: noqa: E501 (a table of cases is read by the line)
+
 from __future__ import annotations
 
 import functools
@@ -166,7 +168,9 @@ def loop_of_links(path: Path) -> None:
 
 
 OTHER_KINDS = {
-    "PNG of 100,000 x 100,000": b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + struct.pack(">II", 100_000, 100_000) + b"\x08\x06\x00\x00\x00",
+    "PNG of 100,000 x 100,000": b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
+    + struct.pack(">II", 100_000, 100_000)
+    + b"\x08\x06\x00\x00\x00",
     "truncated JPEG": b"\xff\xd8\xff\xe0\x00\x10JFIF\x00",
     "SVG with a script": b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>',
     "web page": b"<!DOCTYPE html><html><script>alert(1)</script></html>",
@@ -598,7 +602,14 @@ def many_members(path: Path) -> None:
     size = len(entries)
     zip64 = b"PK\6\6" + struct.pack("<QHHIIQQQQ", 44, 45, 45, 0, 0, 10**6, 10**6, size, at)
     locator = b"PK\6\7" + struct.pack("<IQI", 0, at + size, 1)
-    path.write_bytes(content[:at] + entries + zip64 + locator + b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, 65535, 65535, 2**32 - 1, 2**32 - 1, 0))
+    path.write_bytes(
+        content[:at]
+        + entries
+        + zip64
+        + locator
+        + b"PK\5\6"
+        + struct.pack("<HHHHIIH", 0, 0, 65535, 65535, 2**32 - 1, 2**32 - 1, 0)
+    )
 
 
 def scripted(path: Path) -> None:

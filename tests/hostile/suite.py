@@ -1,5 +1,7 @@
 """The hostile files, read in processes of their own, and what came of each."""
 
+# ruff: noqa: T201 (what is printed is what it is for)
+
 from __future__ import annotations
 
 import json
@@ -92,8 +94,12 @@ def main() -> None:
     results = read_all(CASES)
     for case in CASES:
         result, wrong = results[case.name], judge(case, results[case.name])
-        figures = "" if "crash" in result else f"{result['seconds']:.2f} s {result['growth'] / 1e6:7.1f} MB for {result['size'] / 1e6:.1f}"
-        print(f"{'WRONG' if wrong else 'ok':6}{case.reader:13}{case.name:45}{figures} {' | '.join(wrong)}")  # noqa: T201
+        figures = (
+            ""
+            if "crash" in result
+            else f"{result['seconds']:.2f} s {result['growth'] / 1e6:7.1f} MB for {result['size'] / 1e6:.1f}"
+        )
+        print(f"{'WRONG' if wrong else 'ok':6}{case.reader:13}{case.name:45}{figures} {' | '.join(wrong)}")
 
 
 if __name__ == "__main__":

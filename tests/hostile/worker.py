@@ -4,8 +4,11 @@ Run as ``python worker.py FOLDER``, with the names of cases on standard input; w
 each. A process that ends early says by that which file did it.
 """
 
+# ruff: noqa: T201 (what is printed is what it is for)
+
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import json
@@ -124,7 +127,9 @@ def read(case: make.Case, folder: Path) -> dict[str, Any]:
 
 def builtin(error: Exception) -> str:
     """Return the name of a built-in error; of ``OSError``, that of the family."""
-    return "OSError" if isinstance(error, OSError) and not isinstance(error, FileNotFoundError) else type(error).__name__
+    return (
+        "OSError" if isinstance(error, OSError) and not isinstance(error, FileNotFoundError) else type(error).__name__
+    )
 
 
 # Mutations: the bytes are changed and the checksums made right again, so that the change reaches the parser
@@ -151,44 +156,82 @@ def mutated(content: bytes, dice: random.Random) -> bytes:
     return bytes(found)
 
 
+def fingerprint(one: nk.Trainer) -> str:
+    """Return what tells whether anything of a trainer changed."""
+    state = one.state_dict()
+    kept = {name: state[name] for name in state if name not in ("rng", "record")}
+    return repr(kept)
+
+
 TOKENS = [
-    b"0", b"-1", b"9" * 18, b"1e308", b"null", b"true", b"[]", b"{}", b'""', b"[", b"}", b'"', b",", b"\\", b"\x00", b"\xff",
+    b"0", b"-1", b"9" * 18, b"1e308", b"null", b"true", b"[]", b"{}", b'""',
+    b"[", b"}", b'"', b",", b"\\", b"\x00", b"\xff",
     b'{"$tensor":"a"}', b'{"$list":"0.weight"}', b'{"$tuple":[]}', b'{"$int":"0x1"}', b'{"$float":"nan"}', b'"$dict"',
     b"F64", b"BOOL", b"I8", b"C64", b"../",
 ]  # fmt: skip
 
 
+def regrown(content: bytes, dice: random.Random) -> bytes:
+    """Return JSON in which one value is another: what follows a parser must bear that as well."""
+    tree = json.loads(content)
+    places = [(tree, key) for key in tree]
+    for node, key in places:  # grows while it is gone through
+        inner = node[key]
+        if isinstance(inner, dict | list):
+            places += [(inner, below) for below in (inner if isinstance(inner, dict) else range(len(inner)))]
+    node, key = dice.choice(places)
+    other, same = dice.choice(places)
+    match dice.randrange(4):
+        case 0 if isinstance(node, dict):
+            del node[key]
+        case 1:
+            node[key] = other[same] if not isinstance(other[same], dict | list) else None
+        case _:
+            node[key] = dice.choice(VALUES)
+    return json.dumps(tree).encode()
+
+
+VALUES: list[Any] = [
+    None, True, 0, -1, 10**9, -(2**63), 1.5, 1e308, "", "x", "0.weight", [], {}, [[]], [1, "x"], {"a": {"b": []}},
+    {"$weight": "0.weight"}, {"$list": "rng.numpy.1"}, {"$float": "nan"}, {"$int": "0xffffffffffffffffff"},
+    {"$tuple": []}, {"$dict": [[0, 1]]}, {"$counter": [["a", 1]]},
+]  # fmt: skip
+
+
 def fuzz(amount: int, seed: int, folder: Path) -> Iterator[dict[str, Any]]:
-    """Change sound files at random and read them; yield every error that is not ours."""
+    """Change sound files at random and read them; yield every error that is not ours, and every half-loaded state."""
     dice = random.Random(seed)
     sound = make.saved(folder / "sound")
     files = {path.name: path.read_bytes() for path in sound.iterdir()}
     place = folder / "mutated"
     place.mkdir()
+    one = make.trainer()
+    before = fingerprint(one)
     for number in range(amount):
         name = dice.choice(["model.safetensors", "state.safetensors", "state.json", "state.json", "meta.json"])
-        content = mutated(files[name], dice)
+        change = regrown if name.endswith("json") and dice.random() < 0.7 else mutated
+        content = change(files[name], dice)
         for other in files:
             (place / other).write_bytes(content if other == name else files[other])
         print(json.dumps({"start": f"mutation {number} of seed {seed}"}), flush=True)
         try:
             if name != "meta.json":
                 make.reseal(place)
-            one = make.trainer()
             if name == "model.safetensors":
                 checkpoint.load_weights(place / name)
             one.load(place)
-        except (checkpoint.CheckpointError, ValueError) as error:
+        except Exception as error:
             if type(error) not in (checkpoint.CheckpointError, checkpoint.UnknownFormatError, ValueError):
                 yield {"mutation": number, "file": name, "error": f"{error!r:.300}"}
+            if fingerprint(one) != before:
+                yield {"mutation": number, "file": name, "error": f"half loaded, after {error!r:.300}"}
+                one = make.trainer()
+            before = fingerprint(one)
             continue
-        except Exception as error:
-            yield {"mutation": number, "file": name, "error": f"{error!r:.300}"}
-            continue
-        try:
-            one.fit(X[:8], X[:8], epochs=1, batch_size=8, verbose=0)  # may fail, and must not crash
-        except Exception:
-            continue
+        with contextlib.suppress(Exception):  # it may fail, and must not crash
+            one.fit(X[:8], X[:8], epochs=1, batch_size=8, verbose=0)
+        one = make.trainer()
+        before = fingerprint(one)
 
 
 def main() -> None:
@@ -210,10 +253,8 @@ def main() -> None:
     READERS["record"](sound / "run.json")
     Path(folder / "warm").write_bytes(b"")
     for reader in READERS.values():
-        try:
+        with contextlib.suppress(ValueError, OSError):
             reader(folder / "warm")
-        except (ValueError, OSError):
-            pass
     for path in (sound, folder / "sound.safetensors", folder / "warm"):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     sys.addaudithook(note)

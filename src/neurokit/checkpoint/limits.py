@@ -8,8 +8,8 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from neurokit.checkpoint.files import CheckpointError
 
@@ -78,7 +78,7 @@ _KINDS = {
 
 
 @contextmanager
-def open_regular(path: Path, *, follow: bool = False) -> Iterator[BinaryIO]:
+def open_regular(path: Path, *, follow: bool = False) -> Iterator[BufferedReader]:
     """Open a regular file for reading, and nothing else: a pipe would wait for ever, a link may point anywhere.
 
     Args:

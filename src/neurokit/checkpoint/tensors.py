@@ -10,8 +10,9 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -278,7 +279,7 @@ def _without_collections() -> Iterator[None]:
             gc.enable()
 
 
-def _read_header(file: BinaryIO, size: int, limits: Limits) -> tuple[list[_Entry], dict[str, str]]:
+def _read_header(file: BufferedReader, size: int, limits: Limits) -> tuple[list[_Entry], dict[str, str]]:
     """Return what a file holds, and the further names of shared tensors, with the file at the first tensor's bytes."""
     start = file.read(8)
     length = int.from_bytes(start, "little")
@@ -332,12 +333,12 @@ def _entry(name: str, value: Any, limits: Limits) -> _Entry:
     return _Entry(begin, end, name, dtype, shape)
 
 
-def _read_tensor(file: BinaryIO, entry: _Entry) -> Tensor:
+def _read_tensor(file: BufferedReader, entry: _Entry) -> Tensor:
     tensor = torch.empty(entry.shape, dtype=entry.dtype, device="cpu")
     if tensor.numel() == 0:
         return tensor
     memory = _memory(tensor)
-    if file.readinto(memory) != len(memory):  # type: ignore[attr-defined]
+    if file.readinto(memory) != len(memory):
         raise ValueError(f"it ended while {entry.name} was read")
     if entry.dtype == torch.bool and tensor.view(torch.uint8).max() > 1:
         raise ValueError(f"{entry.name} holds truth values that are neither 0 nor 1")

@@ -131,9 +131,7 @@ def _dotted(path: Keys) -> str:
     return ".".join(map(str, path))
 
 
-def unpack(
-    value: Any, weights: Mapping[str, Tensor], tensors: Mapping[str, Tensor], limits: Limits = LIMITS
-) -> Any:
+def unpack(value: Any, weights: Mapping[str, Tensor], tensors: Mapping[str, Tensor], limits: Limits = LIMITS) -> Any:
     """Return what ``Tree.pack`` was given.
 
     Args:
@@ -182,11 +180,11 @@ class _Unpacking:
                 entries = self.unpack(content)  # a list, or the mark of a long one
                 if isinstance(entries, list):
                     return tuple(entries)
-            case ("$dict" | "$counter"), list():
+            case (("$dict" | "$counter"), list()):
                 pairs = {key: self.unpack(entry) for key, entry in self._pairs(content)}
                 return pairs if mark == "$dict" else self._counter(pairs)
             case "$int", str():
-                if re.fullmatch("-?0x[0-9a-f]{1,%d}" % MAX_INT_DIGITS, content):
+                if re.fullmatch(rf"-?0x[0-9a-f]{{1,{MAX_INT_DIGITS}}}", content):
                     return int(content, 16)
             case "$float", ("nan" | "inf" | "-inf"):
                 return float(content)
@@ -196,7 +194,9 @@ class _Unpacking:
         try:
             return tensors.pop(name)
         except KeyError:
-            raise ValueError(f"it refers to the tensor {name!r:.80}, which is not there, or for the second time") from None
+            raise ValueError(
+                f"it refers to the tensor {name!r:.80}, which is not there, or for the second time"
+            ) from None
 
     def _array(self, name: str) -> Any:
         tensor = self._take(name, self.tensors)
