@@ -184,7 +184,7 @@ def _run_apart(place: Path, file: BinaryIO, folder: Path, job: Mapping[str, Any]
     how = f"signal {-child.returncode}" if child.returncode < 0 else f"exit code {child.returncode}"
     raise CheckpointError(
         f"{place} was not imported: the process that read it ended with {how}"
-        f"{f' ({said[-1][:200]})' if said else ''}. It is damaged, or made to break its reader. Nothing of it was taken."
+        f"{f' ({said[-1][:200]})' if said else ''}. It is damaged, or made to break its reader. Nothing was taken."
     )
 
 

@@ -38,9 +38,22 @@ def test_what_is_no_file_is_named_and_never_waited_for(tmp_path: Path, follow: b
     with socket.socket(socket.AF_UNIX) as one:
         one.bind(str(tmp_path / "socket"))
 
-    kinds = {"pipe": "a pipe", "folder": "a folder", "socket": "a socket", "/dev/zero": "a device"}
-    for name, kind in kinds.items():
+    for name, kind in (("pipe", "a pipe"), ("folder", "a folder"), ("socket", "a socket"), ("/dev/zero", "a device")):
         path = tmp_path / name  # an absolute name stays what it is
+        with (
+            pytest.raises(CheckpointError, match=f"is {kind}, and only a regular file"),
+            open_regular(path, follow=follow),
+        ):
+            pass
+
+
+def test_a_link_that_appears_after_the_look_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").write_bytes(b"content")
+    (tmp_path / "link").symlink_to("a")
+    seen = os.stat(tmp_path / "a")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", lambda *_, **__: seen)
+
         with pytest.raises(CheckpointError, match="is a link"), open_regular(tmp_path / "link"):
             pass
 
