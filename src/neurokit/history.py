@@ -138,11 +138,21 @@ class History:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take back what ``state_dict`` returned; directions that are known here already stay."""
-        self.history = {name: [float(value) for value in values] for name, values in state["history"].items()}
-        self.epoch = [int(epoch) for epoch in state["epoch"]]
-        self.stop_reason = state["stop_reason"]
-        self.directions = dict(state["directions"]) | self.directions
+        """Take back what ``state_dict`` returned; directions that are known here already stay.
+
+        Raises:
+            ValueError: If it is something else; nothing is changed then.
+        """
+        try:
+            history = {str(name): [float(value) for value in values] for name, values in state["history"].items()}
+            epoch, reason = [int(epoch) for epoch in state["epoch"]], state["stop_reason"]
+            directions = dict(state["directions"])
+        except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
+            raise ValueError(f"This is not the state of a History: {error!r:.200}.") from error
+        if any(len(values) != len(epoch) for values in history.values()) or not isinstance(reason, str | None):
+            raise ValueError("This is not the state of a History: its lists are not of one length, or it ended oddly.")
+        self.history, self.epoch, self.stop_reason = history, epoch, reason
+        self.directions = directions | self.directions
 
     def __repr__(self) -> str:
         last = [f"{name}={values[-1]:.4g}" for name, values in self.history.items() if name != "lr"][:4]

@@ -579,7 +579,8 @@ class Trainer:
         if folder is None:
             return None
         checkpoint.refuse_if_held(folder)
-        return checkpoint.read_newest(folder)
+        state = checkpoint.read_newest(folder)
+        return None if state is None else _checked(state, folder)
 
     def _data_seed(self, restored: Mapping[str, Any] | None) -> int:
         """The seed of order and split: the resumed run's, else the first fit's, else torch's as it is now."""
@@ -1008,21 +1009,26 @@ class Trainer:
         self.record.save(saved / "run.json")
         return saved
 
-    def load(self, folder: str | Path) -> None:
+    def load(self, folder: str | Path, *, limits: checkpoint.Limits | None = None) -> None:
         """Take back what ``save``, or a ``ModelCheckpoint``, wrote: a checkpoint folder, or a run folder's newest.
+
+        Args:
+            folder: The folder.
+            limits: What its files may ask for, where it comes from a stranger.
 
         Raises:
             ValueError: If the folder is damaged, or belongs to another architecture; nothing is changed then.
             FileNotFoundError: If there is no checkpoint.
         """
         path = _existing(folder)
-        state = checkpoint.read_newest(path)
+        state = checkpoint.read_newest(path, limits=limits)
         if state is None:
-            state = checkpoint.read(path)  # which says what is missing
+            state = checkpoint.read(path, limits=limits)  # which says what is missing
+        _checked(state, path, limits)
         self.load_state_dict(state)
         self.history = History()
         self.history.load_state_dict(state["history"])
-        self.record = RunRecord.from_json(state["record"])
+        self.record = RunRecord.from_json(state["record"], limits=limits)
 
     def save_weights(self, path: str | Path) -> Path:
         """Save the model's weights and buffers as one safetensors file; return its path."""
@@ -1030,14 +1036,18 @@ class Trainer:
         checkpoint.save_weights(Path(path), self.model.state_dict())
         return Path(path)
 
-    def load_weights(self, path: str | Path) -> None:
+    def load_weights(self, path: str | Path, *, limits: checkpoint.Limits | None = None) -> None:
         """Load weights and buffers from a safetensors file, all of them or, with an error, none.
+
+        Args:
+            path: The file. For a ``.pt`` from elsewhere see ``neurokit.import_pt``.
+            limits: What it may ask for, where it comes from a stranger.
 
         Raises:
             ValueError: If the file is none, is damaged, or belongs to another architecture.
         """
         _check_path("path", path)
-        weights = checkpoint.load_weights(Path(path))
+        weights = checkpoint.load_weights(Path(path), limits=limits)
         checkpoint.load_module(self.model, weights, f"The weights in {path}")
         self._loaded = True
 
@@ -1319,3 +1329,27 @@ def _check_passes(data: TrainingData, epochs: int, steps_per_epoch: int | None) 
             f"validation_data is a one-shot iterator, and each of {epochs} epochs validates. "
             "Pass something that can be gone through again (arrays, a Dataset, a DataLoader)."
         )
+
+
+def _checked(state: dict[str, Any], folder: str | Path, limits: checkpoint.Limits | None = None) -> dict[str, Any]:
+    """Return a state that was read, having looked for what can be wrong in a sound file, which may lie."""
+    try:
+        _check_kinds(state)
+        History().load_state_dict(state["history"])
+        TrainingState().load_state_dict(state["state"])
+        RunRecord.from_json(state["record"], limits=limits)
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError, RuntimeError) as error:
+        raise checkpoint.CheckpointError(f"{folder} holds no state of a Trainer: {error!r:.300}.") from error
+    return state
+
+
+def _check_kinds(state: Mapping[str, Any]) -> None:
+    kinds: dict[str, Any] = dict.fromkeys(("model", "modes", "optimizers", "runtime", "state", "history"), dict)
+    kinds |= {"record": str, "losses": list, "classes": (dict, type(None))}
+    for name, kind in kinds.items():
+        if not isinstance(state[name], kind):
+            raise TypeError(f"{name} is a {type(state[name]).__name__}")
+    for name, inner in (("optimizers", dict), ("modes", bool), ("losses", dict)):
+        entries = state[name].values() if isinstance(state[name], dict) else state[name]
+        if not all(isinstance(entry, inner) for entry in entries):
+            raise TypeError(f"{name} holds what is no {inner.__name__}")

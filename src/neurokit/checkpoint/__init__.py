@@ -22,11 +22,12 @@ from neurokit.checkpoint.folder import (
     verify,
     write,
 )
+from neurokit.checkpoint.limits import Limits, open_regular
 from neurokit.checkpoint.lock import RunLock, refuse_if_held
 from neurokit.checkpoint.module import load_module, match
 from neurokit.checkpoint.optimizer import load_optimizer_state, match_optimizer, optimizer_state
-from neurokit.checkpoint.strict_json import parse_json
-from neurokit.checkpoint.tensors import load_weights, save_weights
+from neurokit.checkpoint.strict_json import parse_json, read_json
+from neurokit.checkpoint.tensors import check_exists, identity, load_weights, read_tensors, save_weights
 
 __all__ = [
     "write",
@@ -52,6 +53,12 @@ __all__ = [
     "append_to_file",
     "make_folders",
     "parse_json",
+    "read_json",
+    "read_tensors",
+    "check_exists",
+    "identity",
+    "open_regular",
+    "Limits",
     "CheckpointError",
     "UnknownFormatError",
 ]

@@ -9,6 +9,7 @@ import platform
 import re
 import warnings
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,13 +28,14 @@ from neurokit.checkpoint.files import (
     explained,
     is_abandoned,
     make_folders,
-    measure_file,
-    read_file,
+    measure,
+    read_up_to,
     sync_folder,
     told_by_name,
     write_file,
 )
-from neurokit.checkpoint.strict_json import MAX_JSON_BYTES, parse_json
+from neurokit.checkpoint.limits import LIMITS, Limits, open_regular
+from neurokit.checkpoint.strict_json import MAX_JSON_BYTES, check_json, parse_json
 from neurokit.checkpoint.tensors import Content, pack_tensors, read_tensors
 from neurokit.checkpoint.tree import Tree, unpack
 
@@ -140,6 +142,10 @@ def _pack(state: Mapping[str, Any]) -> dict[str, Content]:
             f"The state holds {len(text):,} bytes of plain values, and {TREE} takes {MAX_JSON_BYTES:,}. "
             "Keep large tables as tensors or arrays."
         )
+    try:
+        check_json(text)
+    except ValueError as error:
+        raise ValueError(f"The state cannot be kept: {error}. Keep large tables as tensors or arrays.") from None
     return {MODEL: pack_tensors(tree.weights), STATE: pack_tensors(tree.tensors), TREE: Content(text)}
 
 
@@ -184,27 +190,31 @@ def _put_in_place(temporary: Path, place: Path) -> None:
         raise
 
 
-def read(folder: StrPath) -> dict[str, Any]:
+def read(folder: StrPath, *, limits: Limits | None = None) -> dict[str, Any]:
     """Return the state in a checkpoint folder, verified first; tensors are on the CPU.
+
+    Args:
+        folder: The checkpoint.
+        limits: What it may ask for; the default takes every checkpoint that neurokit writes.
 
     Raises:
         FileNotFoundError: If there is no such folder.
         UnknownFormatError: If another neurokit wrote it in a format that this one does not read.
         CheckpointError: If a file is missing, damaged or not what it should be; names the file and the cause.
     """
-    return _undisturbed(Path(folder).expanduser(), _read)
+    return _undisturbed(Path(folder).expanduser(), partial(_read, limits=limits or LIMITS))
 
 
-def _read(folder: Path) -> dict[str, Any]:
-    _verify(folder)
-    weights, tensors = read_tensors(folder / MODEL), read_tensors(folder / STATE)
+def _read(folder: Path, limits: Limits) -> dict[str, Any]:
+    _verify(folder, limits)
+    weights, tensors = read_tensors(folder / MODEL, limits), read_tensors(folder / STATE, limits)
     try:
-        return dict(unpack(parse_json(read_file(folder / TREE, MAX_JSON_BYTES)), weights, tensors))
+        return dict(unpack(parse_json(_content(folder / TREE, limits), limits), weights, tensors, limits))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise CheckpointError(f"{folder / TREE} does not describe a state: {error}.") from error
 
 
-def verify(folder: StrPath) -> dict[str, Any]:
+def verify(folder: StrPath, *, limits: Limits | None = None) -> dict[str, Any]:
     """Return what ``meta.json`` says, after comparing every file with the size and SHA-256 it gives.
 
     Costs one reading of the files: about 0.5 ms for each MB.
@@ -214,20 +224,24 @@ def verify(folder: StrPath) -> dict[str, Any]:
         UnknownFormatError: If another neurokit wrote it in a format that this one does not read.
         CheckpointError: If a file is missing or differs; names it.
     """
-    return _undisturbed(Path(folder).expanduser(), _verify)
+    return _undisturbed(Path(folder).expanduser(), partial(_verify, limits=limits or LIMITS))
 
 
-def _verify(folder: Path) -> dict[str, Any]:
+def _verify(folder: Path, limits: Limits = LIMITS) -> dict[str, Any]:
     meta = _read_meta(folder)
+    if sum(written["size"] for written in meta["files"].values()) > limits.total_bytes:
+        raise CheckpointError(f"{folder} has more than the {limits.total_bytes:,} bytes that are read.")
     for name, written in meta["files"].items():
         path = folder / name
-        if not path.is_file():
+        if not os.path.lexists(path):
             raise CheckpointError(f"The checkpoint {folder} is incomplete: {name} is missing.")
-        size = path.stat().st_size
-        if size != written["size"]:
-            raise CheckpointError(f"{path} is damaged: it has {size:,} bytes and was written with {written['size']:,}.")
-        if measure_file(path) != written:
-            raise CheckpointError(f"{path} is damaged: its content is not what was written (SHA-256 differs).")
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size != written["size"]:
+                wrong = f"it has {size:,} bytes and was written with {written['size']:,}"
+                raise CheckpointError(f"{path} is damaged: {wrong}.")
+            if measure(file.fileno()) != written:
+                raise CheckpointError(f"{path} is damaged: its content is not what was written (SHA-256 differs).")
     return meta
 
 
@@ -237,9 +251,9 @@ def _read_meta(folder: Path) -> dict[str, Any]:
         beside_it = os.listdir(folder.parent) if folder.parent.is_dir() else []
         hint = suggestions(folder.name, beside_it) or " Pass the folder that was saved to."
         raise FileNotFoundError(f"There is no checkpoint {folder}.{hint}")
-    if not path.is_file():
+    if not os.path.lexists(path):
         raise CheckpointError(f"{folder} is not a complete checkpoint: it has no {META}.")
-    content = read_file(path, MAX_JSON_BYTES)
+    content = _content(path, LIMITS)
     try:
         meta = parse_json(content)
         sealed = _seal({name: value for name, value in meta.items() if name != "sha256"})
@@ -253,9 +267,19 @@ def _read_meta(folder: Path) -> dict[str, Any]:
             f"The checkpoint {folder} was written by neurokit {writer!s:.20} in format {found!s:.20}, and this "
             f"neurokit ({__version__}) reads format {FORMAT}. Upgrade: pip install --upgrade neurokit-torch."
         )
-    if not isinstance(files, dict) or set(files) != {MODEL, STATE, TREE}:
+    if not isinstance(files, dict) or set(files) != {MODEL, STATE, TREE} or not all(map(_is_entry, files.values())):
         raise CheckpointError(f"{path} is damaged: it does not name the files of a checkpoint.")
     return dict(meta)
+
+
+def _is_entry(value: Any) -> bool:
+    return isinstance(value, dict) and type(value.get("size")) is int and isinstance(value.get("sha256"), str)
+
+
+def _content(path: Path, limits: Limits) -> bytes:
+    """Return what a small file holds; one byte more than the limit where it is longer."""
+    with open_regular(path) as file:
+        return read_up_to(file.fileno(), limits.json_bytes + 1)
 
 
 _ATTEMPTS = 20
@@ -347,6 +371,8 @@ def newest(run_folder: StrPath) -> Path | None:
 def _newest_listed(run_folder: Path) -> Path | None:
     for _, folder in _steps(run_folder):
         try:
+            if folder.is_symlink():  # a folder may not point elsewhere
+                raise CheckpointError(f"{folder} is a link. Name the folder that it points to.")
             verify(folder)
         except UnknownFormatError:
             raise
@@ -359,7 +385,7 @@ def _newest_listed(run_folder: Path) -> Path | None:
     return None
 
 
-def read_newest(run_folder: StrPath) -> dict[str, Any] | None:
+def read_newest(run_folder: StrPath, *, limits: Limits | None = None) -> dict[str, Any] | None:
     """Return the state in the checkpoint that ``newest`` finds, or ``None``; a live run may delete it meanwhile.
 
     Raises:
@@ -369,7 +395,7 @@ def read_newest(run_folder: StrPath) -> dict[str, Any] | None:
     for _ in range(_ATTEMPTS):
         folder = newest(run_folder)
         try:
-            return None if folder is None else read(folder)
+            return None if folder is None else read(folder, limits=limits)
         except FileNotFoundError:
             continue
     raise CheckpointError(f"{run_folder} changed {_ATTEMPTS} times while it was read. Read it when that run is over.")

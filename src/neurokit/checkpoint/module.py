@@ -127,7 +127,7 @@ def _hint(own: Mapping[str, Any], tensors: Mapping[str, Any], missing: list[str]
                 return (
                     f"\n  A wrapper's prefix? More would fit as {{{code}: tensor for name, tensor in weights.items()}}"
                 )
-    near = {name: nearest(name, unexpected, count=1) for name in missing[:5]}
+    near = {name: nearest(name, unexpected[:1000], count=1) for name in missing[:5]}
     pairs = [f"{name} may be {close[0]}" for name, close in near.items() if close]
     if pairs:
         return f"\n  Renamed? {'; '.join(pairs)}. Give the layers the names they were saved under."
