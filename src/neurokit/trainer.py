@@ -36,8 +36,10 @@ from neurokit.callbacks.hooks import Hooks
 from neurokit.callbacks.progress_bar import ProgressBar
 from neurokit.data.batch import Batch
 from neurokit.data.conversion import Conversion
+from neurokit.data.finite import is_finite, not_finite_in_batch
+from neurokit.data.inputs import Known
 from neurokit.data.memory import InMemoryLoader
-from neurokit.data.sources import Loader, make_loader
+from neurokit.data.sources import Loader, make_loader, refuse_endless
 from neurokit.data.targets import Targets
 from neurokit.data.training import Reading, TrainingData
 from neurokit.devices import select_device
@@ -54,7 +56,7 @@ from neurokit.probe import FirstLook, call
 from neurokit.record import RunRecord
 from neurokit.rehearsal import preserved
 from neurokit.runtime import Runtime, floating_dtype
-from neurokit.seeding import rng_state, set_rng_state
+from neurokit.seeding import preserved_rng, rng_state, set_rng_state
 from neurokit.show_loop import LoopPlan, optimizer_call, show_loop
 from neurokit.signals import Signals
 from neurokit.state import TrainingState
@@ -64,6 +66,9 @@ from neurokit.summary import layer_table
 from neurokit.task import Task
 
 logger = logging.getLogger("neurokit")
+
+_VALIDATION_PAIR = ("validation_data[0]", "validation_data[1]")
+_VALIDATION_LOADER = ("validation_data", "y of validation_data")
 
 
 class Trainer:
@@ -139,11 +144,12 @@ class Trainer:
         self.record = RunRecord()
         self.means = RunningMeans(self.runtime.device)
         self._targets = _targets_for(self.criterion, floating_dtype(model))
+        self._inputs: Mapping[str, Known] = {}
         self._conversion = Conversion(floating_dtype(model), self._targets)
         self._hooks = Hooks((), self)
         self._feed: loop.Feed | None = None
         self.signals = Signals()
-        self._seeded = False
+        self._seeded = self._loaded = False
         self.findings: list[Finding] = []
         self._said: frozenset[Finding] = frozenset()
         self._fit_began = self._epoch_began = 0.0
@@ -353,7 +359,9 @@ class Trainer:
                 check_count(name, value, such_as=32)
         restored = self._read_checkpoint(resume)
         seed = self._data_seed(restored)
+        known = self._inputs if restored is None else _known(restored.get("inputs"))
         reading = self._reading(copy.deepcopy(self._targets), seed, join_lone_row=self._trains_batch_norm())
+        reading = reading._replace(inputs=known)
         data = TrainingData.read(
             x, y, weight, reading, batch_size=batch_size, shuffle=shuffle,
             validation_data=validation_data, validation_split=validation_split,
@@ -361,9 +369,8 @@ class Trainer:
         _check_passes(data, epochs, steps_per_epoch)
         look = self._look(data.train, reading.targets, bool(codes))
         if data.validation is not None:
-            held_out = self._look(
-                data.validation, reading.targets, bool(codes)
-            )  # the same demands; training tells the task
+            names = _VALIDATION_PAIR if isinstance(validation_data, tuple) else _VALIDATION_LOADER
+            held_out = self._look(data.validation, reading.targets, bool(codes), names)  # training tells the task
             look = look._replace(casts={**held_out.casts, **look.casts})
         per_epoch = steps_per_epoch or data.train.num_batches
         updates = None if per_epoch is None else -(-per_epoch // self.runtime.accumulate)
@@ -399,6 +406,7 @@ class Trainer:
             criterion.class_weight = plan.class_weight
             criterion.counts_ignored = task.kind is None or task.ignore_index is not None
         self._targets, self.metrics, self.state, self._hooks = plan.targets, plan.metrics, plan.state, plan.hooks
+        self._inputs = plan.data.inputs
         self._seeded = True
         self.findings = []
         for finding in plan.findings:
@@ -457,7 +465,7 @@ class Trainer:
         whole = not any(module.training for module in self.model.modules())
         return any(module.training or whole for module in norms)
 
-    def _look(self, loader: Loader, targets: Any, checks: bool) -> FirstLook:
+    def _look(self, loader: Loader, targets: Any, checks: bool, names: tuple[str, str] = ("x", "y")) -> FirstLook:
         """One look at the first batch: what is asked, and whether it can be learnt at all."""
         plain = self._is_plain
         lazy = bool(_lazy_parameters(self.model))
@@ -468,8 +476,11 @@ class Trainer:
             return FirstLook(self.task, "", self._conversion.casts, batch=None)
         batch = Conversion(floating_dtype(self.model), targets)(self.runtime.place(loader.peek()))
         try:
-            look = probe.look(self.model, self.criterion, batch, targets, floating_dtype(self.model))
+            look = probe.look(self.model, self.criterion, batch, targets, floating_dtype(self.model), names)
         except Exception as error:
+            torchs = isinstance(error, RuntimeError) and plain and checks  # such as BCELoss, to which NaN is no share
+            if torchs and isinstance(loader, InMemoryLoader) and (found := loader.not_finite()):
+                raise probe.not_finite_error(found, floating_dtype(self.model)) from error
             if plain and self.criterion is None and isinstance(error, TypeError):
                 raise TypeError(
                     f"{error} With loss=None everything a batch holds goes to forward, because the model returns its "
@@ -479,6 +490,11 @@ class Trainer:
                 raise
             return FirstLook(Task(), "", {}, batch=None)  # the user's own step may never call forward
         self._asked_by(loader, look.task)
+        if checks:
+            convert = Conversion(floating_dtype(self.model), targets, look.casts)
+            self._check_finite(loader, batch, convert, names)
+            if plain and isinstance(loader, InMemoryLoader):
+                probe.check_ids(self.model, loader, lambda rows: convert(self.runtime.place(rows)), convert.dtype)
         if plain and checks and not any(parameter.requires_grad for parameter in self.model.parameters()):
             count = sum(1 for _ in self.model.parameters())
             raise ValueError(
@@ -486,6 +502,24 @@ class Trainer:
                 "frozen. Set requires_grad_(True) on the part that is to learn."
             )
         return look
+
+    def _check_finite(self, loader: Loader, batch: Batch, convert: Conversion, names: tuple[str, str]) -> None:
+        """Refuse NaN and infinity that reach outputs or loss; a step of the user's own may deal with them."""
+        if isinstance(loader, InMemoryLoader):
+            found = loader.not_finite()
+            batch = loader.around(found) if found else batch
+        else:
+            found = not_finite_in_batch(batch, names)
+        if not found:
+            return
+        if not self._is_plain:
+            logger.warning("%s. Your own step or loss gets them as they are.", "; ".join(map(str, found)))
+            return
+        batch = convert(self.runtime.place(batch))
+        with modes.evaluating(self.model), torch.no_grad(), preserved_rng():
+            outputs = call(self.model, batch.x)
+            loss = None if self.criterion is None else self.compute_loss(batch).loss
+        probe.refuse_not_finite(found, outputs, loss, floating_dtype(self.model))
 
     def _setup(
         self, data: TrainingData, targets: Any, look: FirstLook, state: TrainingState, callbacks: list[Callback]
@@ -510,9 +544,10 @@ class Trainer:
             return task
         if isinstance(self.criterion, dict):
             return {
-                name: probe.checked_targets(one, task[name], loader.y[name]) for name, one in self.criterion.items()
+                name: probe.checked_targets(one, task[name], loader.y[name], f"{loader.target_name}[{name!r}]")
+                for name, one in self.criterion.items()
             }
-        return probe.checked_targets(self.criterion, task, loader.y)
+        return probe.checked_targets(self.criterion, task, loader.y, loader.target_name)
 
     def _take(self, look: FirstLook, validates: bool) -> None:
         """Take over what the first look told, and name everything this fit will log."""
@@ -732,9 +767,15 @@ class Trainer:
             self._take(look, validates=False)
         self._asked_by(loader, self.task)
         self._learn_casts(loader)
+        self._note_untrained()
         hooks = Hooks([*_listed(callbacks), *_progress(verbose, loader.num_batches)], self)
         with closing(loader):
-            return loop.eval_epoch(self, loader, hooks)
+            logs = loop.eval_epoch(self, loader, hooks)
+        diverged = not math.isfinite(logs.get("loss", 0.0))
+        found = loader.not_finite() if diverged and isinstance(loader, InMemoryLoader) else []
+        if found:
+            raise probe.not_finite_error(found, self._conversion.dtype)
+        return logs
 
     @suggests_arguments
     def predict(
@@ -786,7 +827,7 @@ class Trainer:
         return (to_numpy(outputs) for outputs in self._outputs(x, batch_size, callbacks, verbose))
 
     def _outputs(self, x: Any, batch_size: int | None, callbacks: Iterable[Callback], verbose: int) -> Iterator[Any]:
-        loader = self._evaluation_loader(x, None, None, batch_size)
+        loader = self._evaluation_loader(x, None, None, batch_size, may_be_empty=True)
         if getattr(x, "drop_last", False):
             raise ValueError(
                 "This DataLoader drops its last rows, and each row has a prediction. Pass drop_last=False."
@@ -801,24 +842,45 @@ class Trainer:
             probe.forward_once(self.model, self.place(loader.peek()).x, self._conversion.dtype)
             self._make_optimizers()
         self._learn_casts(loader)
+        if isinstance(loader, InMemoryLoader) and not self._inputs:  # nobody knows yet what a row looks like
+            probe.refuse_one_sample(self.model, self.place(loader.peek()).x)
         hooks = Hooks([*_listed(callbacks), *_progress(verbose, loader.num_batches)], self)
-        return loop.predict_batches(self, loader, hooks)
+        self._note_untrained()
+        return self._watched(loop.predict_batches(self, loader, hooks), loader)
+
+    def _watched(self, batches: Iterator[Any], loader: Loader) -> Iterator[Any]:
+        """Pass on predictions; say once where the inputs are NaN or infinite, if they are so."""
+        finite = True
+        for outputs in batches:
+            if finite and isinstance(loader, InMemoryLoader) and not is_finite(outputs):
+                finite = False
+                for found in loader.not_finite():
+                    self._note(f"{found}. Predictions for such rows are NaN, and labels made of them mean nothing.")
+            yield outputs
+
+    def _note_untrained(self) -> None:
+        """Say once that nothing was learnt or loaded here: right for a pretrained model, forgotten for any other."""
+        if not (self._seeded or self._loaded):
+            self._note("This trainer has neither fitted nor loaded anything: the model answers as it came.")
 
     def _learn_casts(self, loader: Loader) -> None:
         """See how whole numbers are cast whose dtype was not met before."""
         x, conversion = self.place(loader.peek()).x, self._conversion
         conversion.casts = probe.casts_for(self.model, x, conversion.dtype, conversion.casts)
 
-    def _evaluation_loader(self, x: Any, y: Any, weight: Any, batch_size: int | None) -> Loader:
+    def _evaluation_loader(
+        self, x: Any, y: Any, weight: Any, batch_size: int | None, may_be_empty: bool = False
+    ) -> Loader:
         if batch_size is not None:
             check_count("batch_size", batch_size, such_as=256)
-        reading = self._reading(copy.deepcopy(self._targets), self.state.seed)  # only fit learns labels
-        return make_loader(x, y, weight, batch_size=batch_size, default_batch_size=256, **reading._asdict())
+        how = self._reading(copy.deepcopy(self._targets), self.state.seed)._asdict()  # only fit learns labels
+        how |= {"batch_size": batch_size, "default_batch_size": 256, "may_be_empty": may_be_empty}
+        return make_loader(x, y, weight, **how)
 
     def _reading(self, targets: Any, seed: int, join_lone_row: bool = False) -> Reading:
         """How this trainer reads data."""
         whole = self.criterion is None and self._is_plain  # a step of the user's gets (x, y, weight) taken apart
-        return Reading(targets, floating_dtype(self.model), seed, whole, join_lone_row)
+        return Reading(targets, floating_dtype(self.model), seed, whole, join_lone_row, self._inputs)
 
     def _by_task(self, outputs: Any, function: Any) -> Any:
         """Apply a function of (task, predictions) to the outputs, by name where there are several."""
@@ -860,6 +922,7 @@ class Trainer:
             "history": self.history.state_dict(),
             "data": {} if self._feed is None else self._feed.loader.state_dict(),
             "classes": self._classes_state(),
+            "inputs": {path: known._asdict() for path, known in self._inputs.items()},
             "rng": rng_state(),
         }
 
@@ -904,6 +967,7 @@ class Trainer:
         self.state.load_state_dict(state["state"])
         self._seeded = True
         self._take_classes(state.get("classes"))
+        self._inputs = _known(state.get("inputs"))
 
     def _parameter_names(self) -> dict[nn.Parameter, str]:
         names = {parameter: name for name, parameter in self.model.named_parameters()}
@@ -973,6 +1037,7 @@ class Trainer:
         _check_path("path", path)
         weights = checkpoint.load_weights(Path(path))
         checkpoint.load_module(self.model, weights, f"The weights in {path}")
+        self._loaded = True
 
     # --------------------------------------------------------------------------------------------------- said aloud
 
@@ -1230,8 +1295,18 @@ def _progress(verbose: Literal["auto"] | int, total: int | None = None) -> list[
     return [] if verbose == 0 else [ProgressBar(verbose, total=total)]
 
 
+def _known(state: Mapping[str, Any] | None) -> dict[str, Known]:
+    """Inputs as a checkpoint holds them."""
+    return {
+        path: Known(tuple(one["columns"]), None if one["row"] is None else tuple(one["row"]))
+        for path, one in (state or {}).items()
+    }
+
+
 def _check_passes(data: TrainingData, epochs: int, steps_per_epoch: int | None) -> None:
-    """Refuse an iterator that would be empty in the second epoch."""
+    """Refuse an iterator that would be empty in the second epoch, or never end in the first."""
+    if steps_per_epoch is None:
+        refuse_endless(getattr(data.train, "source", None), "x")
     if data.train.one_shot and epochs > 1 and steps_per_epoch is None:
         raise ValueError(
             f"x is a one-shot iterator: after its end there is nothing for the other {epochs - 1} of {epochs} epochs. "
