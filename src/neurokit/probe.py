@@ -446,9 +446,10 @@ def _row_mend(predictions: Tensor, rows: int | None) -> str:
     """What to do where rows are not on the first axis."""
     if predictions.ndim == 0:
         return "Leave out the mean in forward; a model that returns its own loss takes loss=None."
+    where = "for a mean, reshape or squeeze() without its axis in forward"
     if rows is not None and predictions.ndim > 1 and predictions.shape[1] == rows:
-        return "They are on the second: return outputs.transpose(0, 1), or build the layer with batch_first=True."
-    return "Look for a mean, reshape or squeeze over the rows in forward, such as squeeze() without its axis."
+        where = "whether they are on the second (return outputs.transpose(0, 1), or build layers with batch_first=True)"
+    return f"Look {where}, and whether x and y of a batch have as many rows as each other."
 
 
 def _check_columns(criterion: Criterion, predictions: Tensor, targets: Any, name: str) -> None:

@@ -274,13 +274,13 @@ OUTPUTS = [
     Case(
         "time before rows",
         fit,
-        "The model gave", "shape (1, 12, 3) for 12 rows", "on its first axis", "with batch_first=True",
+        "The model gave", "shape (1, 12, 3) for 12 rows", "on its first axis", "batch_first=True",
         returns(lambda out: out.unsqueeze(0)),
     ),
     Case(
         "one row for all",
         fit_numbers,
-        "The model gave", "shape (1,) for 12 rows", "one row per sample", "a mean, reshape or squeeze over the rows",
+        "The model gave", "shape (1,) for 12 rows", "one row per sample", "Look for a mean, reshape or squeeze()",
         returns(lambda out: out.mean(0), "mse", 1),
     ),
     Case(
@@ -316,8 +316,8 @@ OUTPUTS = [
     Case(
         "more outputs than targets",
         fit_numbers,
-        "The model gives", "these have (12, 1)", "'mse' takes targets of shape (12, 2)",
-        "Change the model's last layer", returns(lambda out: out, "mse", 2),
+        "The model gives", "y has (12, 1)", "'mse' takes targets of shape (12, 2)",
+        "Give the last layer 1 output", returns(lambda out: out, "mse", 2),
     ),
     Case(
         "a loss for an output that is not there",
