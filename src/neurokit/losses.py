@@ -286,8 +286,8 @@ class Criterion:
         if not bool(((predictions >= 0) & (predictions <= 1)).all()):
             low, high = predictions.min().item(), predictions.max().item()
             raise ValueError(
-                f"{self.name!r} takes probabilities, and the model gives numbers from {low:.4g} to {high:.4g}. Use "
-                "'bce_with_logits' for them, or end the model with a Sigmoid."
+                f"The loss {self.name!r} takes probabilities, and the model gives numbers from {low:.4g} to "
+                f"{high:.4g}. Use 'bce_with_logits' for them, or end the model with a Sigmoid."
             )
 
     def _check_structure(self, targets: Any) -> None:

@@ -446,9 +446,10 @@ def _row_mend(predictions: Tensor, rows: int | None) -> str:
     """What to do where rows are not on the first axis."""
     if predictions.ndim == 0:
         return "Leave out the mean in forward; a model that returns its own loss takes loss=None."
+    where = "for a mean, reshape or squeeze() without its axis in forward"
     if rows is not None and predictions.ndim > 1 and predictions.shape[1] == rows:
-        return "They are on the second: return outputs.transpose(0, 1), or build the layer with batch_first=True."
-    return "Look for a mean, reshape or squeeze over the rows in forward, such as squeeze() without its axis."
+        where = "whether they are on the second (return outputs.transpose(0, 1), or build layers with batch_first=True)"
+    return f"Look {where}, and whether x and y of a batch have as many rows as each other."
 
 
 def _check_columns(criterion: Criterion, predictions: Tensor, targets: Any, name: str) -> None:
@@ -621,8 +622,8 @@ def class_weights(given: Any, task: Any, criterion: Any) -> Tensor | None:
     if missing or unknown:
         hint = suggestions(str(unknown[0]), map(str, missing)) if unknown else ""
         raise ValueError(
-            f"class_weight needs one weight for each class {labels}; missing {missing}, unknown {unknown}."
-            f"{hint or ' Pass a dict of these: ' + str(dict.fromkeys(labels[:4], 1.0)) + '.'}"
+            f"class_weight needs one weight for each class {labels}; missing {missing}, unknown {unknown}.{hint} Pass "
+            f"class_weight={dict.fromkeys(labels[:4], 1.0)}{' and so on' if len(labels) > 4 else ''}, changed."
         )
     for label, weight in by_label.items():
         if isinstance(weight, str) or not hasattr(weight, "__float__"):
@@ -633,8 +634,8 @@ def class_weights(given: Any, task: Any, criterion: Any) -> Tensor | None:
     weights = torch.tensor([float(by_label[label]) for label in labels])
     if not bool(torch.isfinite(weights).all()) or bool((weights < 0).any()) or not bool(weights.any()):
         raise ValueError(
-            f"class_weight holds finite weights of 0 or more, some above 0, got {by_label}. A class is left out by "
-            "0.0, and counts twice by 2.0."
+            f"class_weight holds finite weights of 0 or more, some above 0, got {by_label}. "
+            "Pass 1.0 for a class that counts as it is, and 0 for one that is not to be learnt."
         )
     return weights
 
@@ -643,10 +644,9 @@ def _by_label(given: Any, labels: list[Any]) -> dict[Any, Any]:
     if isinstance(given, Mapping):
         return dict(given)
     if isinstance(given, str) or not hasattr(given, "__len__"):
-        balanced = "For 'balanced', pass sklearn.utils.class_weight.compute_class_weight('balanced', classes=..., y=y)."
         raise TypeError(
-            f"class_weight is a dict by label or a sequence in the classes' order, got {given!r:.60}. "
-            + (balanced if given == "balanced" else f"Pass a dict, such as {dict.fromkeys(labels[:4], 1.0)}.")
+            f"class_weight is a dict by label or a sequence in the classes' order, got {given!r:.60}. Pass such as "
+            "class_weight={0: 1.0, 1: 5.0}; for balanced ones, sklearn.utils.class_weight.compute_class_weight."
         )
     if len(given) != len(labels):
         raise ValueError(

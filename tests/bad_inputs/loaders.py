@@ -167,7 +167,7 @@ CASES: list[Case] = [
     Case("a loader of half classes", fit(DataLoader(Samples(lambda x, y: (x, y + 0.5)), 4)), "y holds 0.5 in row 0", "4 of 4 rows", "takes class indices", "Pass whole numbers", classifier),
     Case("a loader of one column less", fit(DataLoader(Samples(lambda x, y: (x[:3], y)), 4)), "x came as a tensor of shape (4, 3)", "3 came", "It takes 4 numbers", "Make it nn.Linear(3, 3)", classifier),
     Case("a loader of two columns for one output", fit(DataLoader(Samples(lambda x, y: (x, x[:2])), 4)), "y has (4, 2)", "The model gives (4, 1)", "'mse' takes targets", "Give the last layer 2 outputs", regressor),
-    Case("fewer targets than rows in a batch", fit(Batches(lambda x, y: (x, y[:3]))), "The model gave", "for 3 rows", "one row per sample on its first axis", "loss=None", classifier),
+    Case("fewer targets than rows in a batch", fit(Batches(lambda x, y: (x, y[:3]))), "The model gave", "for 3 rows", "one row per sample on its first axis", "x and y of a batch", classifier),
     Case("a class in place of a loader", fit(Batches), "x is", "the class Batches", "an iterable of batches", "Batches(...)", classifier, TypeError),
     # -------------------------------------------------------------------------------------------- predict and evaluate
     Case("predictions in another order", lambda trainer: trainer.predict(DataLoader(TENSORS, 4, shuffle=True)), "This DataLoader", "shuffles", "in the order of its data", "shuffle=False", classifier),
