@@ -45,7 +45,7 @@ def test_a_bad_input_is_found_in_the_batch_that_held_it():
 
 
 def test_a_bad_target_is_found_in_a_shuffled_pass():
-    error = broken(DataLoader(Rows(target=5), 10, shuffle=True))
+    error = broken(DataLoader(Rows(target=15), 10, shuffle=True))
     assert "y is inf in row" in str(error)
 
 

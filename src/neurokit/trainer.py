@@ -786,6 +786,8 @@ class Trainer:
     ) -> Any:
         """Return the model's outputs as NumPy arrays, one row per input row, in the structure the model gives.
 
+        No rows give arrays of no rows. Rows that hold NaN are predicted as the model sees them, which is said once.
+
         Args:
             x: As in ``fit``; targets that come with it are left alone.
             batch_size: Rows at a time; 256 for data in memory when ``None``.

@@ -77,7 +77,7 @@ OBJECTS = X.astype(object)
 OBJECTS[7, 2] = "high"
 MISSING = X.astype(object)
 MISSING[4, 1] = None
-SPARSE = torch.sparse_coo_tensor(torch.tensor([[0], [0]]), torch.ones(1), (10**6, 10**6), check_invariants=True)
+SPARSE = torch.ones(1, 1).to_sparse().sparse_resize_((10**6, 10**6), 2, 0)
 ADDRESSES = np.array(["10 Elm Street", "4 Oak Road"] * 6)
 
 CASES: list[Case] = [

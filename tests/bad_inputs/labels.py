@@ -105,6 +105,7 @@ CASES: list[Case] = [
     Case("one array for a dict of losses", fit(Y), "The loss is a dict", "got ndarray", "for the outputs ['kind', 'price']", "y is a dict of the same names", heads),
     Case("a dict that lacks an output", fit({"kind": Y}), "The loss is a dict", "got ['kind']", "for the outputs ['kind', 'price']", "y is a dict of the same names", heads),
     Case("classes out of range in one of two outputs", fit({"kind": Y + 1, "price": NUMBERS}), "y['kind'] holds classes", "from 1 to 3", "outputs for 0 to 2", "use y['kind'] - 1", heads),
+    Case("classes out of range in one of two outputs to validate", fit({"kind": Y, "price": NUMBERS}, validation_data=(X, {"kind": Y + 1, "price": NUMBERS})), "validation_data[1]['kind'] holds classes", "from 1 to 3", "outputs for 0 to 2", "use validation_data[1]['kind'] - 1", heads),
     # ---------------------------------------------------------------------------- B13: one output for classes
     Case("one output for cross-entropy", fit(Y % 2), "'cross_entropy' compares", "the model gives (12, 1)", "two classes or more", "use 'bce_with_logits'", one_output),
     Case("one output for cross-entropy in evaluate", evaluate(Y % 2), "'cross_entropy' compares", "(12, 1)", "two classes or more", "one output per class", one_output),

@@ -131,6 +131,7 @@ CASES: list[Case] = [
     Case("validation from a path", fit(X, Y, validation_data="test.csv"), "validation_data is a str", "'test.csv'", "Pass arrays", "pandas.read_csv(path)", classifier, TypeError),
     Case("validation of another shape", fit(X, Y, validation_data=(X[:, :2], Y)), "validation_data[0] came as", "(12, 2)", "It takes 4 numbers", "pass validation_data[0] with 4 columns", classifier),
     Case("a loader of another shape to validate on", fit(X, Y, validation_data=DataLoader(Samples(lambda x, y: (x[:2], y)), 4)), "validation_data came as", "(4, 2)", "It takes 4 numbers", "pass validation_data with 4 columns", classifier),
+    Case("a dataset of classes from 1 to validate on", fit(X, Y, validation_data=TensorDataset(X, Y + 1)), "y of validation_data holds classes", "from 1 to 3", "outputs for 0 to 2", "Labels look 1-based", classifier),
     Case("an iterator that validates once", fit(X, Y, validation_data=iter(Batches()), epochs=2), "validation_data is a one-shot iterator", "each of 2 epochs", "Pass something that can be gone through again", "arrays, a Dataset, a DataLoader", classifier),
     Case("an endless iterator to validate on", fit(X, Y, validation_data=itertools.cycle(Batches())), "validation_data is an itertools.cycle", "never ends", "takes all of it", "Pass what it goes round", classifier),
     # -------------------------------------------------------------------------------------------- B21: generators

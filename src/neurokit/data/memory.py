@@ -36,6 +36,7 @@ class InMemoryLoader:
         drop_last: Leave out a last batch that is not full.
         rows: Which rows of the columns to use, in this order; all of them when ``None``.
         labels: What the user calls each column, those of x first; for messages.
+        target_name: What the user calls y.
 
     Example:
         >>> loader = InMemoryLoader(torch.arange(5), batch_size=2)
@@ -58,6 +59,7 @@ class InMemoryLoader:
         drop_last: bool = False,
         rows: Tensor | None = None,
         labels: Sequence[Label] = (),
+        target_name: str = "y",
     ) -> None:
         self.columns: list[Column] = []
         self._rebuild = _rebuilder(Batch(x, y, weight), self.columns)
@@ -73,6 +75,7 @@ class InMemoryLoader:
             self.num_batches = 1  # an empty one, of which the model makes predictions of the right shape
         self._available = available
         self.labels = list(labels) or [Label("x")] * len(self.columns)
+        self.target_name = target_name
         self._whole: InMemoryLoader | None = None
         self._sums_finite: bool | None = None
         self._block_batches = max(1, BLOCK_BYTES // max(1, self.batch_size * sum(map(_row_bytes, self.columns))))
@@ -82,6 +85,7 @@ class InMemoryLoader:
         part = InMemoryLoader(
             self.x, self.y, self.weight, batch_size=self.batch_size, shuffle=shuffle, seed=self.seed,
             join_lone_row=join_lone_row, rows=rows if self.rows is None else self.rows[rows], labels=self.labels,
+            target_name=self.target_name,
         )  # fmt: skip
         part._whole = self
         return part
@@ -97,12 +101,6 @@ class InMemoryLoader:
     def at(self, rows: Tensor) -> Batch:
         """Return some rows of the columns as one batch."""
         return self._rebuild(tuple(_gather(column, rows) for column in self.columns))
-
-    @property
-    def target_name(self) -> str:
-        """What the user calls y."""
-        names = {id(column): label.name for column, label in zip(self.columns, self.labels, strict=True)}
-        return names.get(id(self.y), "y")
 
     def around(self, found: list[NotFinite]) -> Batch:
         """Return a batch that holds the first rows that are not finite, and others beside them."""

@@ -136,7 +136,7 @@ def make_loader(
         columns = to_columns(x, y, weight, targets=targets, dtype=dtype, names=names, may_be_empty=may_be_empty)
         x, y, weight = _joined(*columns) if whole else columns
         common |= {"batch_size": batch_size or default_batch_size, "shuffle": shuffle, "labels": labels}
-        return InMemoryLoader(x, y, weight, **common)
+        return InMemoryLoader(x, y, weight, target_name=names[1], **common)
     _refuse_no_data(x, names[0])
     if not learns:
         refuse_endless(x, names[0])
@@ -327,4 +327,5 @@ def _in_memory(
     return InMemoryLoader(
         x, y, weight, batch_size=sampling.size, shuffle=sampling.shuffles, seed=seed,
         join_lone_row=join_lone_row, drop_last=sampling.drop_last, rows=rows, labels=labels,
+        target_name=names[1],
     )  # fmt: skip

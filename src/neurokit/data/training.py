@@ -210,7 +210,7 @@ def _validation_loader(data: Any, common: dict[str, Any]) -> Loader:
             "Pass a tuple: (x, y) or (x, y, sample_weight)."
         )
     if not isinstance(data, tuple) or (common["whole"] and len(data) != 2):
-        return make_loader(data, names=("validation_data", "y", "sample_weight"), **common)
+        return make_loader(data, names=("validation_data", "y of validation_data", "its weights"), **common)
     if not 2 <= len(data) <= 3:
         raise ValueError(
             f"validation_data is (x, y) or (x, y, sample_weight), and this tuple has {len(data)} entries. "
