@@ -254,7 +254,9 @@ class _Crew:
         if isinstance(error, RuntimeError):
             return []
         wait([worker.sentinel for worker in self._workers], timeout=1)
-        return [number for number, worker in enumerate(self._workers) if worker.exitcode is not None]
+        codes = [worker.exitcode for worker in self._workers]
+        done = [one.place == DONE for one in self._progress]  # of a stream, whose workers end with it
+        return [number for number, code in enumerate(codes) if code or (code == 0 and not done[number])]
 
     def notice(self, error: BaseException) -> bool:
         """Keep an error until the next batch is asked for; ``False`` where this very thread waits for one."""
@@ -338,35 +340,42 @@ def _listen() -> None:
 def _how(exitcode: int | None) -> str:
     if exitcode is None:
         return "is gone"
-    if exitcode >= 0:
-        return f"exited with code {exitcode}"
-    with contextlib.suppress(ValueError):
-        return f"was killed by {signal.Signals(-exitcode).name}"
-    return f"was killed by signal {-exitcode}"
+    return f"exited with code {exitcode}" if exitcode >= 0 else f"was killed by {_signal(exitcode)}"
+
+
+def _signal(exitcode: int | None) -> str:
+    """The name of the signal that ended a process; empty where none did."""
+    if exitcode is None or exitcode >= 0:
+        return ""
+    try:
+        return signal.Signals(-exitcode).name
+    except ValueError:
+        return f"signal {-exitcode}"
 
 
 def _hint(exitcode: int | None, workers: int, starting: bool) -> str:
     """What as a rule is behind such an end, and what to do."""
-    fewer = f"Pass fewer workers than num_workers={workers}" if workers > 1 else "Pass num_workers=0"
-    if exitcode in (-signal.SIGKILL, -getattr(signal, "SIGBUS", signal.SIGKILL)):
+    name = _signal(exitcode)
+    fewer = f"fewer workers than num_workers={workers}" if workers > 1 else "num_workers=0"
+    if name in ("SIGKILL", "SIGBUS"):
         return (
-            f"The system does this when memory runs out{_memory()}. {fewer}, a smaller prefetch_factor or smaller "
-            "batches; in a container, a larger /dev/shm (docker run --shm-size=8g)."
+            f"The system does this when memory runs out{_memory()}. Pass {fewer}, a smaller prefetch_factor or smaller "
+            "batches; in a container, give it a larger /dev/shm (docker run --shm-size=8g)."
         )
-    if exitcode is not None and exitcode >= 0 and starting:
+    if name == "SIGTERM":
+        return "Someone ended it: a scheduler, a container or a script."
+    if name:
+        return (
+            "Native code that the dataset calls crashed. num_workers=0 under python -X faulthandler shows where; a "
+            "library that does not survive a fork needs DataLoader(..., multiprocessing_context='spawn'). Memory may "
+            f"also be short{_memory()}: pass {fewer}."
+        )
+    if starting:
         return (
             "It could not start: its own error is above. Where workers are spawned, what trains stands in the script "
             "under if __name__ == '__main__', and the dataset must be one that can be pickled."
         )
-    if exitcode is not None and exitcode >= 0:
-        return "Something the dataset calls ended the process (os._exit, sys.exit): num_workers=0 shows where."
-    if exitcode == -signal.SIGTERM:
-        return "Someone ended it: a scheduler, a container or a script."
-    return (
-        "Native code that the dataset calls crashed. num_workers=0 under python -X faulthandler shows where; a library "
-        "that does not survive a fork needs DataLoader(..., multiprocessing_context='spawn'). Memory may also be short"
-        f"{_memory()}: {fewer[0].lower()}{fewer[1:]}."
-    )
+    return "Something the dataset calls ended the process (os._exit, sys.exit): num_workers=0 shows where."
 
 
 def _memory() -> str:
