@@ -563,6 +563,39 @@ def test_samples_of_unequal_shape_are_named_with_their_shapes_and_a_hint(num_wor
     assert caught.value.__notes__[0].startswith(f"Raised while collating the samples {BATCH}")
 
 
+def test_no_worker_is_left_where_a_sampler_fails_at_once():
+    class Broken:
+        def __iter__(self):
+            yield 0
+            raise LookupError("no rows today")
+
+        def __len__(self):
+            return 8
+
+    description = DataLoader(Rows(), batch_sampler=Broken(), num_workers=2)
+    one = Reader(description, Wrapper(description.dataset), batch_sampler=Broken(), collate_fn=as_it_is)
+    with pytest.raises(LookupError, match="no rows today") as caught:
+        list(one)
+    assert caught.tb is not None
+    assert children() == []
+
+
+def test_a_pass_that_outlives_its_fit_says_so():
+    one = loader_of(Rows(), num_workers=2)
+    live = one.batches()
+    next(live)
+    one.close()
+    assert children() == []
+    with pytest.raises(RuntimeError, match="has ended with the fit"):
+        next(live)
+
+
+def test_only_the_batches_that_a_worker_may_hold_are_remembered():
+    asked = workers._Asking(([number] for number in range(100)), kept=10)
+    assert [(one.number, one.keys) for one in asked][-1] == (100, [99])
+    assert list(asked.recent) == list(range(91, 101))
+
+
 # ------------------------------------------------------------------------------------------------ as whole processes
 
 SCRIPT = """

@@ -107,7 +107,6 @@ class Reader:
         self.description, self.dataset, self.arguments = description, dataset, arguments
         self.num_workers = description.num_workers if workers is None else workers
         self._stays = description.persistent_workers and workers is None
-        self._asked = _Asking(arguments["batch_sampler"]) if "batch_sampler" in arguments else None
         self._working: list[_Crew] = []
         self._resting: _Crew | None = None  # workers that stay, between two passes
 
@@ -117,7 +116,8 @@ class Reader:
 
     def __iter__(self) -> Iterator[Any]:
         if not self.num_workers:
-            yield from self._make(None, multiprocessing_context=None, prefetch_factor=None, persistent_workers=False)
+            settings = dict.fromkeys(("multiprocessing_context", "prefetch_factor"))
+            yield from self._make(self._asking(), **settings, persistent_workers=False)
             return
         crew = self._engage()
         self._working.append(crew)
@@ -154,32 +154,36 @@ class Reader:
         stays = self._stays and not self._working
         board = torch.zeros(self.num_workers + 1, 3, dtype=torch.int64).share_memory_()
         limit = float(self.description.timeout) or _TIMEOUT
-        loader = self._make(board, timeout=min(limit, _POLL), persistent_workers=stays)
-        return _Crew(loader, board, limit, self._asked)
+        asked, start = self._asking(), _WorkerStart(board, self.description.worker_init_fn)
+        timeout = min(limit, _POLL)
+        loader = self._make(asked, timeout=timeout, worker_init_fn=start, persistent_workers=stays)
+        return _Crew(loader, board, limit, asked)
 
-    def _make(self, board: torch.Tensor | None, **changes: Any) -> DataLoader[Any]:
+    def _asking(self) -> _Asking | None:
+        """The user's batches in numbers; ``None`` for a stream, of which nothing is asked by index."""
+        batches = self.arguments.get("batch_sampler")
+        ahead = (self.description.prefetch_factor or 2) * self.num_workers
+        return None if batches is None else _Asking(batches, 2 * ahead + 2)
+
+    def _make(self, asked: _Asking | None, **changes: Any) -> DataLoader[Any]:
         settings = {name: getattr(self.description, name) for name in _SETTINGS} | {"num_workers": self.num_workers}
-        arguments = self.arguments | ({} if self._asked is None else {"batch_sampler": self._asked})
-        return DataLoader(
-            self.dataset,
-            worker_init_fn=None if board is None else _WorkerStart(board, self.description.worker_init_fn),
-            generator=torch.Generator(),  # without one of its own, it draws from the global stream
-            **settings | arguments | changes,
-        )
+        arguments = self.arguments | ({} if asked is None else {"batch_sampler": asked})
+        # Without a generator of its own, a DataLoader draws from the global stream.
+        return DataLoader(self.dataset, generator=torch.Generator(), **settings | arguments | changes)
 
 
 class _Asking:
-    """A batch sampler's batches, numbered; those that a worker may still hold are remembered."""
+    """A batch sampler's batches, numbered; the last few, which a worker may still hold, are remembered."""
 
-    def __init__(self, batches: Iterable[list[Any]]) -> None:
-        self.batches, self.count = batches, 0
+    def __init__(self, batches: Iterable[list[Any]], kept: int) -> None:
+        self.batches, self.kept, self.count = batches, kept, 0
         self.recent: dict[int, list[Any]] = {}
 
     def __iter__(self) -> Iterator[Asked]:
         for keys in self.batches:
             self.count += 1
             self.recent[self.count] = keys
-            self.recent.pop(self.count - 4096, None)  # more than any number of workers times what they prefetch
+            self.recent.pop(self.count - self.kept, None)
             yield Asked(self.count, keys)
 
 
@@ -194,9 +198,8 @@ class _Crew:
         self._noticed: BaseException | None = None
         self._waits_in: int | None = None  # the thread that waits for a batch
         self._owner = os.getpid()
-        self._iterator: Any = iter(loader)
+        self._iterator: Any = _begun(loader, gate)
         self._workers: list[BaseProcess] = list(getattr(self._iterator, "_workers", ()))  # by worker id
-        self._pids = {worker.pid for worker in self._workers}
         _crews[id(self)] = self
         _listen()
         gate[0] = 1  # no worker reads before its end would be noticed
@@ -229,6 +232,11 @@ class _Crew:
             while True:
                 if self._noticed is not None:
                     raise self._noticed
+                if self._iterator is None:
+                    raise RuntimeError(
+                        "This pass over the data has ended with the fit, evaluation or prediction it belonged to. "
+                        "Take all batches before that."
+                    )
                 try:
                     return next(self._iterator)
                 except RuntimeError as error:
@@ -278,6 +286,7 @@ class _Crew:
         busy = [number for number, one in enumerate(self._progress) if one.place != DONE]
         number = min(busy or range(len(self._workers)), key=lambda one: self._progress[one].began)
         doing = self._doing(self._progress[number])
+        self._waits_in = None
         for one in busy:
             self._workers[one].terminate()  # torch's workers then exit with 0, wherever they are
         return RuntimeError(
@@ -301,10 +310,26 @@ class _Crew:
         """End the workers: those that read finish within 5 s, or are terminated."""
         if self._iterator is None or os.getpid() != self._owner:  # a fork of the user's has only copies
             return
-        iterator, self._iterator = self._iterator, iter(())
+        iterator, self._iterator = self._iterator, None
         self._loader._iterator = None
-        if (shut_down := getattr(iterator, "_shutdown_workers", None)) is not None:
-            shut_down()  # a traceback may keep the iterator, and with it the processes, alive for long
+        _shut_down(iterator)
+
+
+def _begun(loader: DataLoader[Any], gate: MutableSequence[int]) -> Any:
+    """Begin a pass. Where that fails, in the user's sampler as a rule, no worker that has started is left."""
+    try:
+        return iter(loader)
+    except BaseException as error:
+        gate[0] = 1
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            _shut_down(frame.f_locals.get("self"))
+        raise
+
+
+def _shut_down(iterator: Any) -> None:
+    """End the workers of a DataLoader's iterator now: a traceback may keep it, and so them, alive for long."""
+    if (shut_down := getattr(iterator, "_shutdown_workers", None)) is not None:
+        shut_down()
 
 
 _crews: weakref.WeakValueDictionary[int, _Crew] = weakref.WeakValueDictionary()
