@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -50,8 +51,10 @@ def reader(**settings) -> Reader:
 
 def children() -> list[int]:
     """The processes this one has started and not seen the end of, Python's own helpers left out."""
-    tasks = Path("/proc/self/task")
-    pids = [int(pid) for task in tasks.iterdir() for pid in (task / "children").read_text().split()]
+    pids: list[int] = []
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(OSError):  # the thread has ended
+            pids += map(int, (task / "children").read_text().split())
     return [pid for pid in pids if b"resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 

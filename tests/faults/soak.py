@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -114,8 +115,10 @@ def resident() -> int:
 
 def held() -> tuple[list[str], list[str], list[str]]:
     """Return the open files, the threads and the child processes of this process."""
-    tasks = list(Path("/proc/self/task").iterdir())
-    children = [pid for task in tasks for pid in (task / "children").read_text().split()]
+    children: list[str] = []
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(OSError):  # the thread has ended
+            children += (task / "children").read_text().split()
     links = [entry for entry in Path("/proc/self/fd").iterdir() if entry.exists() or entry.is_symlink()]
     return [entry.name for entry in links], [one.name for one in threading.enumerate()], children
 

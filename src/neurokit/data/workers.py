@@ -245,6 +245,7 @@ class _Crew:
                     if time.monotonic() - began >= self._limit:  # else only a look at whether all of them live
                         raise self._timed_out() from error
         except (RuntimeError, OSError, EOFError) as error:
+            self._waits_in = None  # the signal of the same death may come only now
             if gone := self.names(error) or self._broken_off(error):
                 raise self._died(gone[0]) from error
             raise
@@ -286,7 +287,7 @@ class _Crew:
         busy = [number for number, one in enumerate(self._progress) if one.place != DONE]
         number = min(busy or range(len(self._workers)), key=lambda one: self._progress[one].began)
         doing = self._doing(self._progress[number])
-        self._waits_in = None
+        self._waits_in = None  # the ends that follow are ours
         for one in busy:
             self._workers[one].terminate()  # torch's workers then exit with 0, wherever they are
         return RuntimeError(
