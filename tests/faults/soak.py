@@ -14,6 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,11 +42,13 @@ class Meter:
         memory: Resident bytes.
         objects: Objects that the collector tracks.
         seconds: Of CPU time for one round since the last look.
+        relative: The same in units of a fixed piece of work, since what else runs on a machine slows both.
     """
 
     memory: list[int] = field(default_factory=list)
     objects: list[int] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    relative: list[float] = field(default_factory=list)
     _last: tuple[int, float] = (0, 0.0)
 
     def begin(self) -> None:
@@ -57,6 +60,7 @@ class Meter:
         """Measure after so many rounds in all."""
         done, began = self._last
         self.seconds.append((time.process_time() - began) / (rounds - done))
+        self.relative.append(self.seconds[-1] / _fixed_work())
         reductions.shared_cache.free_dead_references()  # what workers sent, which torch forgets when it has 128 of them
         gc.collect()
         _trim()
@@ -72,21 +76,29 @@ class Meter:
             f"{name}: memory MB": round(self.memory[-1] / 1e6, 1),
             f"{name}: tracked objects more": round(_late(self.objects) - _early(self.objects)),
             f"{name}: files, threads, processes more": sum(map(len, after)) - sum(map(len, self._before)),
-            f"{name}: CPU ms per round": round(1000 * _late(self.seconds, min), 3),
-            f"{name}: CPU time growth %": round(100 * _growth(self.seconds, min), 1),  # others on the machine only add
+            f"{name}: CPU ms per round": round(1000 * _late(self.seconds), 3),
+            f"{name}: CPU time growth %": round(100 * _growth(self.relative), 1),
         }
 
 
-def _early(values: list[Any], of: Callable[..., float] = statistics.median) -> float:
-    return of(values[len(values) // 5 : 2 * len(values) // 5])
+def _early(values: list[Any]) -> float:
+    return statistics.median(values[len(values) // 5 : 2 * len(values) // 5])
 
 
-def _late(values: list[Any], of: Callable[..., float] = statistics.median) -> float:
-    return of(values[-len(values) // 5 :])
+def _late(values: list[Any]) -> float:
+    return statistics.median(values[-len(values) // 5 :])
 
 
-def _growth(values: list[Any], of: Callable[..., float] = statistics.median) -> float:
-    return _late(values, of) / _early(values, of) - 1
+def _growth(values: list[Any]) -> float:
+    return _late(values) / _early(values) - 1
+
+
+def _fixed_work() -> float:
+    """Return the CPU seconds of a piece of work that is always the same, and like a step of training."""
+    one, began = torch.ones(8, 8), time.process_time()
+    for _ in range(2000):
+        one = (one @ one).clamp(max=1.0)
+    return time.process_time() - began
 
 
 def _trim() -> None:
@@ -103,8 +115,10 @@ def resident() -> int:
 
 def held() -> tuple[list[str], list[str], list[str]]:
     """Return the open files, the threads and the child processes of this process."""
-    tasks = list(Path("/proc/self/task").iterdir())
-    children = [pid for task in tasks for pid in (task / "children").read_text().split()]
+    children: list[str] = []
+    for task in Path("/proc/self/task").iterdir():
+        with suppress(OSError):  # the thread has ended
+            children += (task / "children").read_text().split()
     links = [entry for entry in Path("/proc/self/fd").iterdir() if entry.exists() or entry.is_symlink()]
     return [entry.name for entry in links], [one.name for one in threading.enumerate()], children
 

@@ -113,15 +113,17 @@ class _SeededDataset(Dataset[Any]):
                 set_cpu_streams(before)
 
     def _read(self, keys: list[Key]) -> Any:
-        reach = self.progress.reach
         if self.batched and not self.at_once:
-            samples = []
+            dataset, reach, drawn, samples = self.dataset, self.progress.reach, self.drawn, []
             for place, key in enumerate(keys):
                 reach(place)
-                samples.append(self._sample(key))
+                if drawn:
+                    self._seed(key)
+                samples.append(dataset[key[1]])
             return self._collated(samples, keys)
-        reach(WHOLE)
-        self._seed(keys[0])
+        self.progress.reach(WHOLE)
+        if self.drawn:
+            self._seed(keys[0])
         indices = [index for _, index in keys]
         if not self.batched:
             return self._collated(self.dataset[indices[0]], keys)
@@ -156,14 +158,9 @@ class _SeededDataset(Dataset[Any]):
             dataset, index = dataset.dataset, dataset.indices[index]
         return repr(index.item() if hasattr(index, "item") else index)
 
-    def _sample(self, key: Key) -> Any:
-        self._seed(key)
-        return self.dataset[key[1]]
-
     def _seed(self, key: Key) -> None:
-        if self.drawn:
-            data_pass, index = key
-            seed_sample(self.seed, data_pass, _as_number(index), self.drawn)
+        data_pass, index = key
+        seed_sample(self.seed, data_pass, _as_number(index), self.drawn)
 
 
 def _reads_at_once(dataset: Any) -> bool:

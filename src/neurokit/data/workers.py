@@ -107,7 +107,6 @@ class Reader:
         self.description, self.dataset, self.arguments = description, dataset, arguments
         self.num_workers = description.num_workers if workers is None else workers
         self._stays = description.persistent_workers and workers is None
-        self._asked = _Asking(arguments["batch_sampler"]) if "batch_sampler" in arguments else None
         self._working: list[_Crew] = []
         self._resting: _Crew | None = None  # workers that stay, between two passes
 
@@ -117,7 +116,8 @@ class Reader:
 
     def __iter__(self) -> Iterator[Any]:
         if not self.num_workers:
-            yield from self._make(None, multiprocessing_context=None, prefetch_factor=None, persistent_workers=False)
+            settings = dict.fromkeys(("multiprocessing_context", "prefetch_factor"))
+            yield from self._make(self._asking(), **settings, persistent_workers=False)
             return
         crew = self._engage()
         self._working.append(crew)
@@ -154,32 +154,36 @@ class Reader:
         stays = self._stays and not self._working
         board = torch.zeros(self.num_workers + 1, 3, dtype=torch.int64).share_memory_()
         limit = float(self.description.timeout) or _TIMEOUT
-        loader = self._make(board, timeout=min(limit, _POLL), persistent_workers=stays)
-        return _Crew(loader, board, limit, self._asked)
+        asked, start = self._asking(), _WorkerStart(board, self.description.worker_init_fn)
+        timeout = min(limit, _POLL)
+        loader = self._make(asked, timeout=timeout, worker_init_fn=start, persistent_workers=stays)
+        return _Crew(loader, board, limit, asked)
 
-    def _make(self, board: torch.Tensor | None, **changes: Any) -> DataLoader[Any]:
+    def _asking(self) -> _Asking | None:
+        """The user's batches in numbers; ``None`` for a stream, of which nothing is asked by index."""
+        batches = self.arguments.get("batch_sampler")
+        ahead = (self.description.prefetch_factor or 2) * self.num_workers
+        return None if batches is None else _Asking(batches, 2 * ahead + 2)
+
+    def _make(self, asked: _Asking | None, **changes: Any) -> DataLoader[Any]:
         settings = {name: getattr(self.description, name) for name in _SETTINGS} | {"num_workers": self.num_workers}
-        arguments = self.arguments | ({} if self._asked is None else {"batch_sampler": self._asked})
-        return DataLoader(
-            self.dataset,
-            worker_init_fn=None if board is None else _WorkerStart(board, self.description.worker_init_fn),
-            generator=torch.Generator(),  # without one of its own, it draws from the global stream
-            **settings | arguments | changes,
-        )
+        arguments = self.arguments | ({} if asked is None else {"batch_sampler": asked})
+        # Without a generator of its own, a DataLoader draws from the global stream.
+        return DataLoader(self.dataset, generator=torch.Generator(), **settings | arguments | changes)
 
 
 class _Asking:
-    """A batch sampler's batches, numbered; those that a worker may still hold are remembered."""
+    """A batch sampler's batches, numbered; the last few, which a worker may still hold, are remembered."""
 
-    def __init__(self, batches: Iterable[list[Any]]) -> None:
-        self.batches, self.count = batches, 0
+    def __init__(self, batches: Iterable[list[Any]], kept: int) -> None:
+        self.batches, self.kept, self.count = batches, kept, 0
         self.recent: dict[int, list[Any]] = {}
 
     def __iter__(self) -> Iterator[Asked]:
         for keys in self.batches:
             self.count += 1
             self.recent[self.count] = keys
-            self.recent.pop(self.count - 4096, None)  # more than any number of workers times what they prefetch
+            self.recent.pop(self.count - self.kept, None)
             yield Asked(self.count, keys)
 
 
@@ -194,9 +198,8 @@ class _Crew:
         self._noticed: BaseException | None = None
         self._waits_in: int | None = None  # the thread that waits for a batch
         self._owner = os.getpid()
-        self._iterator: Any = iter(loader)
+        self._iterator: Any = _begun(loader, gate)
         self._workers: list[BaseProcess] = list(getattr(self._iterator, "_workers", ()))  # by worker id
-        self._pids = {worker.pid for worker in self._workers}
         _crews[id(self)] = self
         _listen()
         gate[0] = 1  # no worker reads before its end would be noticed
@@ -229,6 +232,11 @@ class _Crew:
             while True:
                 if self._noticed is not None:
                     raise self._noticed
+                if self._iterator is None:
+                    raise RuntimeError(
+                        "This pass over the data has ended with the fit, evaluation or prediction it belonged to. "
+                        "Take all batches before that."
+                    )
                 try:
                     return next(self._iterator)
                 except RuntimeError as error:
@@ -237,6 +245,7 @@ class _Crew:
                     if time.monotonic() - began >= self._limit:  # else only a look at whether all of them live
                         raise self._timed_out() from error
         except (RuntimeError, OSError, EOFError) as error:
+            self._waits_in = None  # the signal of the same death may come only now
             if gone := self.names(error) or self._broken_off(error):
                 raise self._died(gone[0]) from error
             raise
@@ -254,7 +263,9 @@ class _Crew:
         if isinstance(error, RuntimeError):
             return []
         wait([worker.sentinel for worker in self._workers], timeout=1)
-        return [number for number, worker in enumerate(self._workers) if worker.exitcode is not None]
+        codes = [worker.exitcode for worker in self._workers]
+        done = [one.place == DONE for one in self._progress]  # of a stream, whose workers end with it
+        return [number for number, code in enumerate(codes) if code or (code == 0 and not done[number])]
 
     def notice(self, error: BaseException) -> bool:
         """Keep an error until the next batch is asked for; ``False`` where this very thread waits for one."""
@@ -276,6 +287,7 @@ class _Crew:
         busy = [number for number, one in enumerate(self._progress) if one.place != DONE]
         number = min(busy or range(len(self._workers)), key=lambda one: self._progress[one].began)
         doing = self._doing(self._progress[number])
+        self._waits_in = None  # the ends that follow are ours
         for one in busy:
             self._workers[one].terminate()  # torch's workers then exit with 0, wherever they are
         return RuntimeError(
@@ -299,10 +311,26 @@ class _Crew:
         """End the workers: those that read finish within 5 s, or are terminated."""
         if self._iterator is None or os.getpid() != self._owner:  # a fork of the user's has only copies
             return
-        iterator, self._iterator = self._iterator, iter(())
+        iterator, self._iterator = self._iterator, None
         self._loader._iterator = None
-        if (shut_down := getattr(iterator, "_shutdown_workers", None)) is not None:
-            shut_down()  # a traceback may keep the iterator, and with it the processes, alive for long
+        _shut_down(iterator)
+
+
+def _begun(loader: DataLoader[Any], gate: MutableSequence[int]) -> Any:
+    """Begin a pass. Where that fails, in the user's sampler as a rule, no worker that has started is left."""
+    try:
+        return iter(loader)
+    except BaseException as error:
+        gate[0] = 1
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            _shut_down(frame.f_locals.get("self"))
+        raise
+
+
+def _shut_down(iterator: Any) -> None:
+    """End the workers of a DataLoader's iterator now: a traceback may keep it, and so them, alive for long."""
+    if (shut_down := getattr(iterator, "_shutdown_workers", None)) is not None:
+        shut_down()
 
 
 _crews: weakref.WeakValueDictionary[int, _Crew] = weakref.WeakValueDictionary()
@@ -338,35 +366,42 @@ def _listen() -> None:
 def _how(exitcode: int | None) -> str:
     if exitcode is None:
         return "is gone"
-    if exitcode >= 0:
-        return f"exited with code {exitcode}"
-    with contextlib.suppress(ValueError):
-        return f"was killed by {signal.Signals(-exitcode).name}"
-    return f"was killed by signal {-exitcode}"
+    return f"exited with code {exitcode}" if exitcode >= 0 else f"was killed by {_signal(exitcode)}"
+
+
+def _signal(exitcode: int | None) -> str:
+    """The name of the signal that ended a process; empty where none did."""
+    if exitcode is None or exitcode >= 0:
+        return ""
+    try:
+        return signal.Signals(-exitcode).name
+    except ValueError:
+        return f"signal {-exitcode}"
 
 
 def _hint(exitcode: int | None, workers: int, starting: bool) -> str:
     """What as a rule is behind such an end, and what to do."""
-    fewer = f"Pass fewer workers than num_workers={workers}" if workers > 1 else "Pass num_workers=0"
-    if exitcode in (-signal.SIGKILL, -getattr(signal, "SIGBUS", signal.SIGKILL)):
+    name = _signal(exitcode)
+    fewer = f"fewer workers than num_workers={workers}" if workers > 1 else "num_workers=0"
+    if name in ("SIGKILL", "SIGBUS"):
         return (
-            f"The system does this when memory runs out{_memory()}. {fewer}, a smaller prefetch_factor or smaller "
-            "batches; in a container, a larger /dev/shm (docker run --shm-size=8g)."
+            f"The system does this when memory runs out{_memory()}. Pass {fewer}, a smaller prefetch_factor or smaller "
+            "batches; in a container, give it a larger /dev/shm (docker run --shm-size=8g)."
         )
-    if exitcode is not None and exitcode >= 0 and starting:
+    if name == "SIGTERM":
+        return "Someone ended it: a scheduler, a container or a script."
+    if name:
+        return (
+            "Native code that the dataset calls crashed. num_workers=0 under python -X faulthandler shows where; a "
+            "library that does not survive a fork needs DataLoader(..., multiprocessing_context='spawn'). Memory may "
+            f"also be short{_memory()}: pass {fewer}."
+        )
+    if starting:
         return (
             "It could not start: its own error is above. Where workers are spawned, what trains stands in the script "
             "under if __name__ == '__main__', and the dataset must be one that can be pickled."
         )
-    if exitcode is not None and exitcode >= 0:
-        return "Something the dataset calls ended the process (os._exit, sys.exit): num_workers=0 shows where."
-    if exitcode == -signal.SIGTERM:
-        return "Someone ended it: a scheduler, a container or a script."
-    return (
-        "Native code that the dataset calls crashed. num_workers=0 under python -X faulthandler shows where; a library "
-        "that does not survive a fork needs DataLoader(..., multiprocessing_context='spawn'). Memory may also be short"
-        f"{_memory()}: {fewer[0].lower()}{fewer[1:]}."
-    )
+    return "Something the dataset calls ended the process (os._exit, sys.exit): num_workers=0 shows where."
 
 
 def _memory() -> str:
