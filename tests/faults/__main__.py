@@ -107,7 +107,7 @@ def _written_rows() -> dict[str, list[str]]:
     """Return the rows of the page as it is, so that those that are not run again stay."""
     text = PAGE.read_text() if PAGE.exists() else ""
     cells = [re.split(r"(?<!\\) \| ", line[2:-2]) for line in text.splitlines() if line.startswith("| ")]
-    return {row[0]: row for row in cells[1:] if len(row) == len(COLUMNS)}
+    return {row[0]: row for row in cells if len(row) == len(COLUMNS) and row[0] not in (COLUMNS[0], "---")}
 
 
 def _write_page(rows: dict[str, list[str]]) -> None:

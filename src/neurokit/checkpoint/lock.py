@@ -103,8 +103,8 @@ def refuse_if_held(run_folder: StrPath) -> None:
     Raises:
         BlockingIOError: As ``RunLock.take``.
     """
-    folder = Path(run_folder).expanduser()
-    for path in (folder / LOCK, folder.absolute().parent / LOCK):
+    folder = Path(run_folder).expanduser().absolute()
+    for path in (folder / LOCK, folder.parent / LOCK):
         if not path.is_file():
             continue
         handle = os.open(path, os.O_RDONLY)
