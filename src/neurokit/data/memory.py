@@ -79,8 +79,11 @@ class InMemoryLoader:
 
     def peek(self) -> Batch:
         """Return the first rows of the source as a batch, drawing nothing."""
-        first = torch.arange(min(self.batch_size, self._available))
-        return self._rebuild(tuple(_gather(column, self._numbers(first)) for column in self.columns))
+        return self.rows_at(torch.arange(min(self.batch_size, self._available)))
+
+    def rows_at(self, positions: Tensor) -> Batch:
+        """Return the rows at positions of the source as a batch."""
+        return self._rebuild(tuple(_gather(column, self._numbers(positions)) for column in self.columns))
 
     def state_dict(self) -> dict[str, Any]:
         """Nothing: the order is a function of seed and pass."""
