@@ -94,7 +94,8 @@ def examine(setup: Setup, codes: set[str]) -> list[Finding]:
 def watch(setup: Setup, codes: set[str], tell: Callable[[Finding], Any]) -> list[FirstEpoch]:
     """Return the callback that makes the checks of the first epoch; none where there is nothing to check."""
     checks = {code: check for code, check in AFTER.items() if code in codes}
-    return [FirstEpoch(setup, checks, tell)] if checks else []
+    kept = replace(setup, outputs=None)  # their graph holds the activations of a batch
+    return [FirstEpoch(kept, checks, tell)] if checks else []
 
 
 def diagnose(trainer: Trainer, x: Any, y: Any = None, **fit_arguments: Any) -> list[Finding]:

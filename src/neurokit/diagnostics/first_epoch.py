@@ -40,6 +40,15 @@ class FirstEpoch(Callback):
         for code, check in checks.items():
             if found := check(self):
                 self.tell(Finding(found.level, found.message, code))
+        self._let_go()
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Let go of the data, also where the epoch was not finished."""
+        self._let_go()
+
+    def _let_go(self) -> None:
+        for name in ("setup", "loader", "batch"):
+            vars(self).pop(name, None)
 
     @property
     def updates(self) -> int:

@@ -78,7 +78,7 @@ def _knows_more_than_shares(batches: list[Batch], logs: Mapping[str, float]) -> 
 def _entropy(labels: Tensor) -> float:
     """The loss of knowing only the classes' shares."""
     shares = torch.unique(labels, return_counts=True)[1].double() / len(labels)
-    return -(shares * shares.log()).sum().item()
+    return float(-(shares * shares.log()).sum())
 
 
 def _joined(parts: Sequence[Answer]) -> Answer:
@@ -105,7 +105,7 @@ def _tells_one(answer: Answer, updates: int) -> Finding | None:
     if not (constant or learnt_nothing or (updates and loss > 3 * math.log(answer.task.num_classes or 2))):
         return None
     right = (told == true).double().mean().item()
-    label = told[0].item() if answer.task.classes is None else answer.task.classes[int(told[0])]
+    label = told[0].item() if answer.task.classes is None else answer.task.classes.tolist()[int(told[0])]
     why = "whatever the inputs are, so units may be dead" if constant else "and the loss is that of not knowing"
     return Finding(
         "note",

@@ -322,7 +322,7 @@ def _binary_floor(answer: Answer, name: str, reach: tuple[float, float], targets
         return None
     least, most = (1 / (1 + math.exp(-bound)) for bound in reach)
     return Finding(
-        "error" if floor >= 0.45 * prior and name != "Tanh" else "warning",
+        "error" if low >= 0 or high <= 0 else "warning",  # one of the labels can never be told
         f"{_which(answer).capitalize()} ends in a {name.lower()}, and {answer.criterion.name} takes logits: no "
         f"probability is outside {least:.2f} to {most:.2f}, and the loss cannot go below {floor:.2f}. Return the "
         f"logits from forward, without the {name.lower()}.",

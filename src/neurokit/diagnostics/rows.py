@@ -40,7 +40,8 @@ class Keys:
         for name, rows in rows_of(loader, 128).items():
             table = rows.reshape(len(rows), -1)
             changes = (table[1:] != table[:-1]).sum(0)
-            self._features[name] = changes.topk(min(_FEATURES, len(changes))).indices.cpu().sort().values
+            often = changes.topk(min(4 * _FEATURES, len(changes))).indices.cpu().sort().values
+            self._features[name] = often[spread(len(often), _FEATURES)]  # neighbouring pixels say much the same
 
     def of(self, loader: InMemoryLoader, positions: Tensor | None = None) -> Tensor | None:
         """Return the keys of rows, int64; ``None`` where the inputs are other ones than those that were chosen from.
@@ -94,37 +95,56 @@ def _was_split(train: InMemoryLoader, validation: InMemoryLoader) -> bool:
 
 def _shared_in_memory(train: InMemoryLoader, validation: InMemoryLoader) -> Finding | None:
     keys = Keys(validation)
-    sought = keys.of(validation, spread(validation.num_rows, _SOUGHT))
-    searched = keys.of(train, spread(train.num_rows, _SEARCHED))
-    if sought is None or searched is None or int(torch.isin(sought, searched).sum()) < min(3, validation.num_rows):
+    few = _equal_rows(keys, train, validation, spread(train.num_rows, _SEARCHED), spread(validation.num_rows, _SOUGHT))
+    least = min(3, validation.num_rows)
+    if len(few) < least:
         return None
-    true, found = keys.of(train), keys.of(validation)  # something is wrong, so all rows are worth their price
-    assert true is not None
-    assert found is not None
-    pairs = _equal_rows(train, validation, true, found)
-    twins = _share_with_twins(true)
-    natural = max(0.001, twins + 3 * (twins * (1 - twins) / len(found)) ** 0.5)  # how often rows are alike anyway
-    if len(pairs) < min(3, len(found)) or len(pairs) <= natural * len(found):
+    pairs = _equal_rows(keys, train, validation)  # something is wrong, so all rows are worth their price
+    twins = _share_with_twins(keys.of(train))
+    natural = max(0.001, twins + 3 * (twins * (1 - twins) / validation.num_rows) ** 0.5)  # how often rows are alike
+    if len(pairs) < least or len(pairs) <= natural * validation.num_rows:
         return None
-    return _shared(len(pairs), len(found), pairs[:3].tolist())
+    return _shared(len(pairs), validation.num_rows, pairs[:3].tolist())
 
 
-def _share_with_twins(keys: Tensor) -> float:
+def _share_with_twins(keys: Tensor | None) -> float:
     """The share of rows that are there more than once, as those of few and discrete features are."""
+    if keys is None:
+        return 0.0
     _, place, counts = torch.unique(keys, return_inverse=True, return_counts=True)
     return float((counts[place] > 1).double().mean())
 
 
-def _equal_rows(train: InMemoryLoader, validation: InMemoryLoader, true: Tensor, found: Tensor) -> Tensor:
-    """Return (validation row, training row) for every validation row that trains too, compared in full."""
-    ordered = true.sort()
-    at = torch.searchsorted(ordered.values, found).clamp(max=len(true) - 1)
-    matched = (ordered.values[at] == found).nonzero().reshape(-1)
-    pairs = torch.stack([matched, ordered.indices[at[matched]]], dim=1)
+def _equal_rows(
+    keys: Keys,
+    train: InMemoryLoader,
+    validation: InMemoryLoader,
+    searched: Tensor | None = None,
+    sought: Tensor | None = None,
+) -> Tensor:
+    """Return (validation row, training row) for each validation row that trains too: alike by key, then in full.
+
+    Args:
+        keys: What makes keys of rows.
+        train: What trains.
+        validation: What validates.
+        searched: Which rows of the one; all when ``None``.
+        sought: Which rows of the other; all when ``None``.
+    """
+    ours, theirs = keys.of(train, searched), keys.of(validation, sought)
+    if ours is None or theirs is None:
+        return torch.empty(0, 2, dtype=torch.int64)
+    ordered = ours.sort()
+    at = torch.searchsorted(ordered.values, theirs).clamp(max=len(ours) - 1)
+    matched = (ordered.values[at] == theirs).nonzero().reshape(-1)
+    trains, validates = ordered.indices[at[matched]], matched
+    pairs = torch.stack(
+        [validates if sought is None else sought[validates], trains if searched is None else searched[trains]], dim=1
+    )
     same = torch.ones(len(pairs), dtype=torch.bool)
     for name, column in inputs(train).items():
         other = inputs(validation)[name]
-        if isinstance(column, Tensor) and isinstance(other, Tensor):
+        if isinstance(column, Tensor) and isinstance(other, Tensor) and len(pairs):
             same &= torch.cat([_compared(column, other, train, validation, part) for part in pairs.split(1024)])
     return pairs[same]
 

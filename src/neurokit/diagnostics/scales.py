@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from neurokit.data.memory import InMemoryLoader
 from neurokit.diagnostics.finding import Finding
-from neurokit.diagnostics.sample import inputs, picked, rows_of, spread
+from neurokit.diagnostics.sample import inputs, picked, row_numbers, rows_of, spread
 from neurokit.diagnostics.setup import Answer, Setup
 
 _ROWS = 512
@@ -178,7 +178,9 @@ def scaler_before_split(setup: Setup) -> Finding | None:
             continue
         if column.ndim != 2 or not column.is_floating_point() or min(train.num_rows, validation.num_rows) < _FEW_ROWS:
             continue
-        features = spread(column.shape[1], 8)
+        features = spread(column.shape[1], 32)
+        if not _may_be_scaled(picked(column, row_numbers(train, spread(train.num_rows, 256)), features)):
+            continue
         ours, theirs = picked(column, train.rows, features).double(), picked(other, validation.rows, features).double()
         if scaler := _scaled_together(ours, theirs):
             return Finding(
@@ -188,6 +190,12 @@ def scaler_before_split(setup: Setup) -> Finding | None:
                 "are then not quite those of new rows. Split first: scaler.fit(x_train), then transform both.",
             )
     return None
+
+
+def _may_be_scaled(few: Tensor) -> bool:
+    """Whether a few rows look as a scaler leaves them, so that all are worth their price."""
+    centred = bool((few.mean(0).abs() < 0.5).all()) and bool((few.std(0) < 4).all())
+    return centred or bool(((few > -1e-6) & (few < 1 + 1e-6)).all())
 
 
 def _scaled_together(train: Tensor, validation: Tensor) -> str:
@@ -200,7 +208,8 @@ def _scaled_together(train: Tensor, validation: Tensor) -> str:
     train = train[:, varies]
     means = both.mean(0).abs()
     if bool((means < 1e-6).all()) and bool(((both.std(0, correction=0) - 1).abs() < 1e-2).all()):
-        return "StandardScaler" if bool((train.mean(0).abs() > 1e-4).all()) else ""
+        off = (train.mean(0).abs() > 1e-4).double().mean()  # by chance a feature or two are not
+        return "StandardScaler" if off > 0.5 else ""
     if bool(((both.amin(0).abs() < 1e-6) & ((both.amax(0) - 1).abs() < 1e-6)).all()):
         inside = (train.amin(0) > 1e-6) | (train.amax(0) < 1 - 1e-6)
         return "MinMaxScaler" if int(inside.sum()) >= 2 else ""
