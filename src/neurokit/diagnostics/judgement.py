@@ -77,7 +77,7 @@ def _knows_more_than_shares(batches: list[Batch], logs: Mapping[str, float]) -> 
 
 def _entropy(labels: Tensor) -> float:
     """The loss of knowing only the classes' shares."""
-    shares = torch.unique(labels, return_counts=True)[1].double() / len(labels)
+    shares = torch.unique(labels.cpu(), return_counts=True)[1].double() / len(labels)
     return float(-(shares * shares.log()).sum())
 
 
@@ -100,7 +100,8 @@ def _tells_one(answer: Answer, updates: int) -> Finding | None:
         return None
     prior = _entropy(true)
     loss = answer.criterion(answer.predictions.float(), answer.targets)[0].item()
-    constant = bool((answer.predictions.float().std(0) <= 1e-6 * (1 + answer.predictions.float().abs().amax())).all())
+    logits = answer.predictions.float()
+    constant = bool((logits.std(0) <= 1e-6 * (1 + logits.abs().amax())).all())
     learnt_nothing = updates >= _MANY_UPDATES and loss > 0.98 * prior
     if not (constant or learnt_nothing or (updates and loss > 3 * math.log(answer.task.num_classes or 2))):
         return None
@@ -126,4 +127,4 @@ def _labels(answer: Answer) -> tuple[Tensor | None, Tensor | None]:
     counts = torch.ones_like(true, dtype=torch.bool)
     if answer.task.ignore_index is not None:
         counts = torch.ne(true, answer.task.ignore_index)
-    return told[counts], true[counts]
+    return told[counts].cpu(), true[counts].cpu()

@@ -76,8 +76,8 @@ def _probabilities(answer: Answer) -> str:
     if predictions.ndim < 2 or predictions.shape[1] < 2 or not predictions.is_floating_point():
         return ""
     rows = predictions.detach()
-    sums = rows.sum(1)
-    return "Softmax" if bool((rows >= 0).all()) and bool(((sums - 1).abs() <= 1e-4).all()) else ""
+    add_up = bool((rows >= 0).all()) and bool(((rows.sum(1) - 1).abs() <= 1e-4).all())
+    return "Softmax" if add_up and not bool((rows == rows[:1]).all()) else ""  # a constant may add up to 1 too
 
 
 def _ends_in_one(output: Tensor) -> bool:
@@ -291,7 +291,7 @@ def _lies_within(predictions: Tensor, low: float, high: float) -> bool:
 def _distance_floor(answer: Answer, name: str, reach: tuple[float, float], targets: Tensor) -> Finding | None:
     """Compare the squared error that stays, whatever is learnt, with that of always answering the mean."""
     low, high = reach
-    values = targets.detach().double()
+    values = targets.detach().cpu().double()
     floor = (values - values.clamp(low, high)).square().mean().item()
     variance = values.var(correction=0).item()
     if floor <= 0.005 * variance or not math.isfinite(floor):
@@ -315,7 +315,7 @@ def _distance_floor(answer: Answer, name: str, reach: tuple[float, float], targe
 def _binary_floor(answer: Answer, name: str, reach: tuple[float, float], targets: Tensor) -> Finding | None:
     """Compare the loss that stays, whatever is learnt, with that of always answering the share of ones."""
     low, high = reach
-    share = targets.detach().double().mean().item()
+    share = targets.detach().cpu().double().mean().item()
     floor = (1 - share) * _softplus(low) + share * _softplus(-high)
     prior = -sum(part * math.log(part) for part in (share, 1 - share) if part > 0)
     if floor <= 0.1 * prior:

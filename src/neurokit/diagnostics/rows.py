@@ -298,7 +298,7 @@ def sorted_labels(setup: Setup) -> Finding | None:
         if len(labels) < 2:
             continue
         pairs, changes = len(labels) - 1, int((labels[1:] != labels[:-1]).sum())
-        shares = torch.unique(labels, return_counts=True)[1].double() / len(labels)
+        shares = torch.unique(labels.cpu(), return_counts=True)[1].double() / len(labels)
         expected = pairs * (1 - shares.square().sum().item())  # of a random order
         if 0.9 * pairs < pairs - changes and changes < 0.2 * expected and expected >= 5 and len(shares) < pairs / 4:
             return Finding(

@@ -10,6 +10,8 @@ from torch import Tensor
 from neurokit.data.arrays import Column, map_leaves
 from neurokit.data.memory import InMemoryLoader
 
+_LEAST_ROWS, _MOST_VALUES = 8, 2**20
+
 
 def spread(rows: int, most: int) -> Tensor:
     """Return at most ``most`` of the positions 0 to ``rows - 1``, evenly spread; no random stream is touched.
@@ -53,11 +55,15 @@ def picked(column: Column, rows: Tensor | None, features: Tensor) -> Tensor:
 
 
 def rows_of(loader: InMemoryLoader, most: int) -> dict[str, Tensor]:
-    """Return a spread of whole rows of every dense input, by name."""
-    rows = row_numbers(loader, spread(loader.num_rows, most))
-    assert rows is not None
-    dense = {name: column for name, column in inputs(loader).items() if isinstance(column, Tensor)}
-    return {name: column.index_select(0, rows.to(column.device)) for name, column in dense.items()}
+    """Return a spread of whole rows of every dense input, by name: fewer than ``most`` where rows are large."""
+    found = {}
+    for name, column in inputs(loader).items():
+        if isinstance(column, Tensor):
+            few = max(_LEAST_ROWS, min(most, _MOST_VALUES // max(1, column[:1].numel())))
+            rows = row_numbers(loader, spread(loader.num_rows, few))
+            assert rows is not None
+            found[name] = column.index_select(0, rows.to(column.device))
+    return found
 
 
 def labels_in_order(targets: Any) -> Tensor | None:

@@ -136,7 +136,7 @@ def large_targets(setup: Setup) -> Finding | None:
         if setup.trained or len(targets) < _FEW_ROWS or not targets.is_floating_point():
             continue
         if (column := _large_column(answer, targets)) is not None:
-            values = targets.detach().reshape(len(targets), -1)[:, column].double()
+            values = targets.detach().cpu().reshape(len(targets), -1)[:, column].double()
             mean, deviation = values.mean().item(), values.std().item()
             y = f"y[{answer.name!r}]" if answer.name else "y"
             return Finding(
@@ -151,15 +151,15 @@ def large_targets(setup: Setup) -> Finding | None:
 
 def _large_column(answer: Answer, targets: Tensor) -> int | None:
     """The first target whose scale the model's answers are far from."""
-    values = targets.detach().reshape(len(targets), -1).double()
-    means, spreads = values.mean(0), values.std(0)
-    given = answer.predictions.detach().reshape(len(answer.predictions), -1).double()
+    values = targets.detach().cpu().reshape(len(targets), -1).double()
+    given = answer.predictions.detach().cpu().reshape(len(answer.predictions), -1).double()
     if given.shape[1] != values.shape[1]:
         return None
+    means, spreads = values.mean(0), values.std(0)
     far = (spreads > 0) & ((means.abs() > 10 * spreads) | (spreads > 100))
-    aside = (given.mean(0) - means).abs().cpu() > 3 * spreads.cpu()
-    narrow = given.std(0).cpu() < 0.1 * spreads.cpu()
-    found = (far.cpu() & (aside | ((spreads.cpu() > 100) & narrow))).nonzero()
+    aside = (given.mean(0) - means).abs() > 3 * spreads
+    narrow = (spreads > 100) & (given.std(0) < 0.1 * spreads)
+    found = (far & (aside | narrow)).nonzero()
     return int(found[0]) if len(found) else None
 
 
@@ -178,11 +178,7 @@ def scaler_before_split(setup: Setup) -> Finding | None:
             continue
         if column.ndim != 2 or not column.is_floating_point() or min(train.num_rows, validation.num_rows) < _FEW_ROWS:
             continue
-        features = spread(column.shape[1], 32)
-        if not _may_be_scaled(picked(column, row_numbers(train, spread(train.num_rows, 256)), features)):
-            continue
-        ours, theirs = picked(column, train.rows, features).double(), picked(other, validation.rows, features).double()
-        if scaler := _scaled_together(ours, theirs):
+        if scaler := _scaled_together(train, column, validation, other):
             return Finding(
                 "note",
                 f"{name} looks scaled by a {scaler} that saw the validation rows too: over both the features are "
@@ -192,25 +188,35 @@ def scaler_before_split(setup: Setup) -> Finding | None:
     return None
 
 
+def _scaled_together(train: InMemoryLoader, column: Tensor, validation: InMemoryLoader, other: Tensor) -> str:
+    """``"StandardScaler"`` or ``"MinMaxScaler"`` where both together are scaled exactly and one alone is not."""
+    features = spread(column.shape[1], 32)
+    few = picked(column, row_numbers(train, spread(train.num_rows, 256)), features)
+    features = features[few.std(0) > 1e-8]
+    if len(features) < min(2, column.shape[1]) or not _may_be_scaled(few):
+        return ""
+    scaler, ours = "", few
+    for part in (features[:2], features):  # two features tell nearly always, and all of them cost a pass
+        ours, theirs = picked(column, train.rows, part).double(), picked(other, validation.rows, part).double()
+        scaler = _scaled_exactly(torch.cat([ours, theirs]))
+        if not scaler:
+            return ""
+    if scaler == "StandardScaler":
+        off = ours.mean(0).abs() > 1e-4
+        return scaler if off.double().mean() > 0.5 else ""
+    inside = (ours.amin(0) > 1e-6) | (ours.amax(0) < 1 - 1e-6)
+    return scaler if int(inside.sum()) >= min(2, len(features)) else ""
+
+
 def _may_be_scaled(few: Tensor) -> bool:
     """Whether a few rows look as a scaler leaves them, so that all are worth their price."""
     centred = bool((few.mean(0).abs() < 0.5).all()) and bool((few.std(0) < 4).all())
     return centred or bool(((few > -1e-6) & (few < 1 + 1e-6)).all())
 
 
-def _scaled_together(train: Tensor, validation: Tensor) -> str:
-    """``"StandardScaler"`` or ``"MinMaxScaler"`` where only both together are scaled exactly; else nothing."""
-    few = train[spread(len(train), 256)]
-    varies = few.std(0) > 1e-8
-    if int(varies.sum()) < min(2, train.shape[1]):
-        return ""
-    both = torch.cat([train, validation])[:, varies]
-    train = train[:, varies]
-    means = both.mean(0).abs()
-    if bool((means < 1e-6).all()) and bool(((both.std(0, correction=0) - 1).abs() < 1e-2).all()):
-        off = (train.mean(0).abs() > 1e-4).double().mean()  # by chance a feature or two are not
-        return "StandardScaler" if off > 0.5 else ""
-    if bool(((both.amin(0).abs() < 1e-6) & ((both.amax(0) - 1).abs() < 1e-6)).all()):
-        inside = (train.amin(0) > 1e-6) | (train.amax(0) < 1 - 1e-6)
-        return "MinMaxScaler" if int(inside.sum()) >= 2 else ""
-    return ""
+def _scaled_exactly(values: Tensor) -> str:
+    deviations = values.std(0, correction=0)
+    if bool((values.mean(0).abs() < 1e-6).all()) and bool(((deviations - 1).abs() < 1e-2).all()):
+        return "StandardScaler"
+    between = (values.amin(0).abs() < 1e-6) & ((values.amax(0) - 1).abs() < 1e-6)
+    return "MinMaxScaler" if bool(between.all()) else ""
