@@ -469,7 +469,7 @@ class Trainer:
         """What a training step would compute of a batch, its graph attached; nothing else of it is left behind."""
         if batch is None or self._steps_itself:
             return None
-        with preserved(self), modes.training(self.model), torch.enable_grad():
+        with preserved(self), _unsaid(), modes.training(self.model), torch.enable_grad():
             try:
                 output = self.compute_loss(batch)
             except Exception:  # the first step of training meets it again, and says more

@@ -262,10 +262,10 @@ def test_many_updates_that_taught_nothing_are_told(caplog):
     with torch.no_grad():
         trainer.model[-1].bias.copy_(torch.tensor([0.5, 0.0, 0.0]))
     with caplog.at_level(logging.WARNING, logger="neurokit"):
-        trainer.fit(X, Y, batch_size=2, verbose=0)
+        trainer.fit(X.repeat(4, 1), Y.repeat(4), batch_size=2, verbose=0)
 
     (text,) = caplog.messages
-    assert "After 60 updates the model answers class 0 for all of 120 rows of 3 classes" in text
+    assert "After 240 updates the model answers class 0 for all of 480 rows of 3 classes" in text
 
 
 def test_evaluate_tells_it_of_a_run_whose_first_epoch_was_too_short(caplog):

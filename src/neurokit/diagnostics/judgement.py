@@ -21,7 +21,7 @@ from neurokit.diagnostics.setup import Answer
 _CLASS_LOSSES = (nn.CrossEntropyLoss, nn.NLLLoss)
 _ROWS = 512
 _FEW_ROWS = 64  # of which a single class may be chance
-_MANY_UPDATES = 50  # after which a model that learns tells classes apart
+_MANY_UPDATES = 200  # after which a model that learns tells classes apart
 
 
 def first_loss(epoch: FirstEpoch) -> Finding | None:
@@ -34,7 +34,7 @@ def first_loss(epoch: FirstEpoch) -> Finding | None:
         if not isinstance(criterion.function, _CLASS_LOSSES) or criterion.function.reduction != "mean" or not classes:
             continue
         first = means.first(key)
-        if first is not None and first > 3 * math.log(classes):
+        if first is not None and first > max(3.0, 3 * math.log(classes)):
             return Finding(
                 "note",
                 f"The first {key} was {first:.3g}, and guessing evenly among {classes} classes costs "

@@ -52,7 +52,7 @@ def double_softmax(setup: Setup) -> Finding | None:
     """Softmax or sigmoid at the end of a model whose loss applies its own (S1)."""
     for answer in setup.answers():
         ends = _probabilities(answer)
-        if ends and isinstance(answer.criterion.function, _TAKES_LOGITS):
+        if ends and type(answer.criterion.function) in _TAKES_LOGITS:
             if ends == _probabilities(setup.in_training(answer)):
                 return Finding("error", f"{_told_twice(setup.model, answer, ends)} {_floor(answer)}")
             return Finding(
@@ -61,8 +61,8 @@ def double_softmax(setup: Setup) -> Finding | None:
                 "loss of training is right, val_loss is not. Return the logits in both modes; trainer.predict_proba "
                 "gives probabilities.",
             )
-        if ends and answer.criterion.kind is None and (found := _in_graph(setup)):
-            return found
+        if ends and type(answer.criterion.function).__module__ != nn.modules.loss.__name__:
+            return _in_graph(setup)  # what a loss of the user's does with them, the graph tells
     if setup.plain and setup.losses:
         return None
     return _in_graph(setup) if any(map(_ends_in_one, _tensors(setup.outputs))) else _in_own_loss(setup)
