@@ -379,6 +379,12 @@ MISTAKES = [
         ("every prediction against every target",),
     ),
     Mistake(
+        "broadcast-loss", "error", "predictions (N,) against (N, 1)",
+        lambda: Call(Squeezing(net(outputs=1), device="cpu"), (X, SIGNED)),
+        lambda: Call(Comparing(net(outputs=1), device="cpu"), (X, SIGNED)),
+        ("predictions of shape (32,)", "targets of shape (32, 1)"),
+    ),
+    Mistake(
         "broadcast-loss", "error", "a function that gets a sequence of outputs for one target a row",
         lambda: Call(
             Trainer(Functional(lambda z: z.unsqueeze(2)), loss=lambda p, y: ((p - y) ** 2).mean(), device="cpu"),

@@ -38,6 +38,48 @@ def test_attention_inside_a_model_is_no_softmax_at_its_end():
     assert codes(Trainer(Attending(), loss="cross_entropy", device="cpu"), X, Y) == []
 
 
+@pytest.mark.parametrize(
+    ("end", "low", "high"),
+    [
+        (nn.ReLU6(), 0, 6),
+        (nn.Hardtanh(-2, 3), -2, 3),
+        (nn.Hardsigmoid(), 0, 1),
+        (nn.ELU(alpha=0.5), -0.5, 9),
+        (nn.CELU(), -1, 9),
+        (nn.SELU(), -1.7, 9),
+        (nn.GELU(), -0.17, 9),
+        (nn.SiLU(), -0.27, 9),
+        (nn.Softplus(), 0, 9),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, nn.Module) else "",
+)
+def test_an_activation_is_out_of_reach_only_of_targets_outside_its_range(end, low, high):
+    within = torch.linspace(low, high, 120).unsqueeze(1)
+
+    assert codes(regressor(end), X, within) == []
+    assert codes(regressor(end), X, within - 3) == ["unreachable-targets"]
+
+
+def test_an_activation_without_bounds_reaches_everything():
+    for end in (nn.LeakyReLU(), nn.PReLU(), nn.Identity()):
+        assert codes(regressor(end), *numbers()) == []
+
+
+def test_looking_into_a_compute_loss_leaves_the_trainer_as_it_was():
+    class Counting(Trainer):
+        calls = 0
+
+        def compute_loss(self, batch):
+            self.calls += 1
+            return StepOutput(((self.model(batch.x).squeeze(1) - batch.y) ** 2).mean(), None, None)
+
+    x, y = numbers()
+    trainer = Counting(net(outputs=1), device="cpu")
+    trainer.fit(x, y.squeeze(1), batch_size=40, verbose=0)
+
+    assert trainer.calls == 3
+
+
 def test_a_model_that_clamps_its_answers_in_eval_mode_only_reaches_its_targets():
     model = Functional(torch.relu, outputs=1, when="eval")
 
@@ -240,6 +282,7 @@ def test_a_pretrained_model_begins_with_a_low_loss():
 
 def test_mostly_one_class_is_mostly_right():
     y = (torch.arange(400) % 20 == 0).long()
+    torch.manual_seed(0)
     x = torch.randn(400, 4)
     trainer = classifier(outputs=2)
     trainer.fit(x, y, epochs=3, batch_size=16, verbose=0)

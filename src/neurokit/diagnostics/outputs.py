@@ -191,15 +191,22 @@ def broadcast_loss(setup: Setup) -> Finding | None:
 
 
 def _may_broadcast(setup: Setup) -> bool:
-    """Whether a loss of the user's gets shapes whose rows are not on the same axis. Free, and seldom so."""
+    """Whether a loss of the user's gets, or may make, shapes whose rows are not on the same axis. Free."""
     assert setup.batch is not None
     if setup.plain:
         pairs = [(one.predictions, one.targets) for one in setup.answers() if one.criterion.kind is None]
-        pairs = [(one, other) for one, other in pairs if not _is_reshaped(one, other)]
-    else:
-        targets = setup.batch.y.values() if isinstance(setup.batch.y, Mapping) else [setup.batch.y]
-        pairs = [(one, other) for one in _tensors(setup.outputs) for other in targets]
-    return any(_crosses(one, other) for one, other in pairs)
+        return any(_crosses(one, other) and not _is_reshaped(one, other) for one, other in pairs)
+    targets = setup.batch.y.values() if isinstance(setup.batch.y, Mapping) else [setup.batch.y]
+    return any(
+        _crosses(one, other) or (_is_column(one) and _is_column(other))  # of which a squeeze makes the other shape
+        for one in _tensors(setup.outputs)
+        for other in targets
+    )
+
+
+def _is_column(tensor: Any) -> bool:
+    """Whether a tensor holds one number a row, in whichever shape."""
+    return isinstance(tensor, Tensor) and tensor.ndim > 0 and tensor.numel() == len(tensor) > 1
 
 
 def _is_reshaped(predictions: Tensor, targets: Any) -> bool:
