@@ -7,6 +7,7 @@ import logging
 import numpy as np
 import pytest
 import torch
+from scipy import sparse
 from sklearn import datasets
 from torch import nn
 from torch.nn import functional as F
@@ -256,6 +257,35 @@ def test_a_trained_model_has_its_targets_scale_already():
     trainer.fit(x, y, epochs=30, verbose=0)
 
     assert codes(trainer, x, y) == []
+
+
+def test_batches_of_one_row_are_looked_at_without_a_warning():
+    x, y = numbers()
+
+    assert codes(regressor(), x, y, batch_size=1) == []
+    assert codes(regressor(), x[:1], y[:1]) == []
+
+
+def test_inputs_without_a_feature_have_no_scale():
+    class Constant(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.answer = nn.Parameter(torch.zeros(1))
+
+        def forward(self, x):
+            return self.answer.expand(len(x), 1)
+
+    trainer = Trainer(Constant(), loss="mse", device="cpu")
+
+    assert codes(trainer, torch.zeros(120, 0), numbers()[1], validation_split=0.2) == []
+
+
+def test_sparse_rows_are_compared_too():
+    matrix = sparse.random(600, 300, density=0.1, format="csr", random_state=0)
+    y = torch.arange(600) % 3
+
+    assert codes(classifier(features=300), matrix[:400], y[:400], validation_data=(matrix[400:], y[400:])) == []
+    assert codes(classifier(features=300), matrix, y, validation_data=(matrix[400:], y[400:])) == ["shared-rows"]
 
 
 def test_targets_of_one_value_have_no_scale():

@@ -15,11 +15,11 @@ from neurokit.data.sources import Loader
 from neurokit.diagnostics.evaluation import Evaluation
 from neurokit.diagnostics.finding import Finding
 from neurokit.diagnostics.first_epoch import FirstEpoch
-from neurokit.diagnostics.sample import labels_in_order, spread
+from neurokit.diagnostics.sample import inputs, labels_in_order, spread
 from neurokit.diagnostics.setup import Answer
 
 _CLASS_LOSSES = (nn.CrossEntropyLoss, nn.NLLLoss)
-_ROWS = 512
+_ROWS, _MOST_VALUES = 512, 2**20
 _FEW_ROWS = 64  # of which a single class may be chance
 _MANY_UPDATES = 200  # after which a model that learns tells classes apart
 
@@ -59,7 +59,9 @@ def _few_batches(loader: Loader, batch: Batch | None) -> list[Batch]:
     if not isinstance(loader, InMemoryLoader):
         return [] if batch is None else [batch]
     size = min(loader.batch_size, loader.num_rows)
-    positions = spread(loader.num_rows, max(size, _ROWS // size * size))
+    values = sum(column[:1].numel() for column in inputs(loader).values() if isinstance(column, Tensor))
+    most = max(_FEW_ROWS, min(_ROWS, _MOST_VALUES // max(1, values)))
+    positions = spread(loader.num_rows, max(size, most // size * size))
     return [loader.rows_at(chunk) for chunk in positions.split(size) if len(chunk) == size]
 
 

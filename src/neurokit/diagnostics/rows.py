@@ -41,7 +41,8 @@ class Keys:
             table = rows.reshape(len(rows), -1)
             changes = (table[1:] != table[:-1]).sum(0)
             often = changes.topk(min(4 * _FEATURES, len(changes))).indices.cpu().sort().values
-            self._features[name] = often[spread(len(often), _FEATURES)]  # neighbouring pixels say much the same
+            if len(often):
+                self._features[name] = often[spread(len(often), _FEATURES)]  # neighbouring pixels say much the same
 
     def of(self, loader: InMemoryLoader, positions: Tensor | None = None) -> Tensor | None:
         """Return the keys of rows, int64; ``None`` where the inputs are other ones than those that were chosen from.

@@ -20,8 +20,8 @@ def spread(rows: int, most: int) -> Tensor:
         >>> spread(10, 4).tolist()
         [0, 3, 6, 9]
     """
-    if rows <= most:
-        return torch.arange(rows)
+    if rows <= most or most < 2:
+        return torch.arange(min(rows, most))
     return (torch.arange(most, dtype=torch.float64) * ((rows - 1) / (most - 1))).round().to(torch.int64)
 
 

@@ -20,6 +20,7 @@ _SQUARES = (nn.MSELoss, nn.L1Loss, nn.HuberLoss, nn.SmoothL1Loss)
 _LARGE = 100.0  # of a feature's mean or standard deviation
 _LARGE_PIXELS = 30.0  # root mean square of inputs with more than two axes: pixels from 0 to 255 have 60 to 130
 _FAR_APART = 1e4
+_MOST_ROWS = 200_000  # of so many, those that validate move a scaler by nothing
 
 
 # ------------------------------------------------------------------------------------------------------------- features
@@ -30,7 +31,7 @@ def feature_scales(setup: Setup) -> Finding | None:
     if setup.batch is None or setup.outputs is None:
         return None
     for name, rows in _feature_rows(setup).items():
-        if len(rows) < _FEW_ROWS:
+        if len(rows) < _FEW_ROWS or not rows.numel():
             continue
         found = _scales_of_table(name, rows) if rows.ndim == 2 else _scale_of_images(name, rows)
         if found is not None and _arrives_as_it_is(setup, rows):
@@ -158,7 +159,7 @@ def _large_column(answer: Answer, targets: Tensor) -> int | None:
     means, spreads = values.mean(0), values.std(0)
     far = (spreads > 0) & ((means.abs() > 10 * spreads) | (spreads > 100))
     aside = (given.mean(0) - means).abs() > 3 * spreads
-    narrow = (spreads > 100) & (given.std(0) < 0.1 * spreads)
+    narrow = (spreads > 100) & (given.std(0, correction=0) < 0.1 * spreads)
     found = (far & (aside | narrow)).nonzero()
     return int(found[0]) if len(found) else None
 
@@ -169,14 +170,19 @@ def _large_column(answer: Answer, targets: Tensor) -> int | None:
 def scaler_before_split(setup: Setup) -> Finding | None:
     """A scaler was fitted to training and validation rows together (S7)."""
     train, validation = setup.in_memory, setup.validation
-    if train is None or not isinstance(validation, InMemoryLoader):
+    if train is None or not isinstance(validation, InMemoryLoader) or train.num_rows > _MOST_ROWS:
         return None
     others = inputs(validation)
     for name, column in inputs(train).items():
         other = others.get(name)
         if not isinstance(column, Tensor) or not isinstance(other, Tensor) or column.shape[1:] != other.shape[1:]:
             continue
-        if column.ndim != 2 or not column.is_floating_point() or min(train.num_rows, validation.num_rows) < _FEW_ROWS:
+        if (
+            column.ndim != 2
+            or not column.numel()
+            or not column.is_floating_point()
+            or min(train.num_rows, validation.num_rows) < _FEW_ROWS
+        ):
             continue
         if scaler := _scaled_together(train, column, validation, other):
             return Finding(
