@@ -84,6 +84,11 @@ class RunningMeans:
         names = self.names()
         return dict(zip(names, torch.stack([self.mean(name) for name in names]).tolist(), strict=True)) if names else {}
 
+    def first(self, name: str) -> float | None:
+        """Return the value of the first step that logged a name; ``None`` where none did, or it logs sums."""
+        self._fold()
+        return float(self._values[name][0]) if name in self._values and name not in self._sums else None
+
     def first_not_finite(self, name: str = "loss") -> tuple[int, float] | None:
         """Return the first step, from 0, whose value was not finite, and that value; ``None`` when all were."""
         self._fold()

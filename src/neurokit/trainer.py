@@ -43,7 +43,9 @@ from neurokit.data.sources import Loader, make_loader, refuse_endless
 from neurokit.data.targets import Targets
 from neurokit.data.training import Reading, TrainingData
 from neurokit.devices import select_device
-from neurokit.diagnostics import Finding, Setup
+from neurokit.diagnostics import Evaluation, Finding, Setup
+from neurokit.diagnostics.rows import Selection, selection
+from neurokit.diagnostics.setup import Answer
 from neurokit.distributed import check_strategy
 from neurokit.history import History
 from neurokit.losses import Criterion, check_takes_two, make_criterion
@@ -69,6 +71,7 @@ logger = logging.getLogger("neurokit")
 
 _VALIDATION_PAIR = ("validation_data[0]", "validation_data[1]")
 _VALIDATION_LOADER = ("validation_data", "y of validation_data")
+_SELECTIONS = 8  # of so many fits it is remembered which rows they chose by
 
 
 class Trainer:
@@ -152,6 +155,8 @@ class Trainer:
         self._seeded = self._loaded = False
         self.findings: list[Finding] = []
         self._said: frozenset[Finding] = frozenset()
+        self._codes: set[str] = set()
+        self._selections: list[Selection] = []
         self._fit_began = self._epoch_began = 0.0
         self._chosen = ""
         self._shown: LoopPlan | None = None
@@ -411,6 +416,9 @@ class Trainer:
         self.findings = []
         for finding in plan.findings:
             self.tell(finding)
+        self._codes = diagnostics.chosen(plan.arguments["checks"])
+        if "selection-on-test" in self._codes and (by := selection(plan.hooks.callbacks, plan.data.validation)):
+            self._selections = [*self._selections, by][-_SELECTIONS:]
         self._take(plan.look, validates=plan.data.validation is not None)
         check_coverage(self.optimizers, self.model)
         if foreign := foreign_parameters(self.optimizers, self._parameter_names()):
@@ -525,18 +533,44 @@ class Trainer:
         self, data: TrainingData, targets: Any, look: FirstLook, state: TrainingState, callbacks: list[Callback]
     ) -> Setup:
         """What is known before the first step, for the checks."""
-        batch = None if look.batch is None else Conversion(floating_dtype(self.model), targets, look.casts)(look.batch)
-        outputs = None
-        if batch is not None and self._is_plain and self.criterion is not None:
-            with self.runtime.autocast:
-                outputs = probe.outputs_with_graph(self.model, batch.x)
+        convert = Conversion(floating_dtype(self.model), targets, look.casts)
+        first = look.batch
+        if first is None and not self._steps_itself and not _lazy_parameters(self.model):
+            first = self.runtime.place(data.train.peek())
+        batch = None if first is None else convert(first)
         losses = self.criterion if isinstance(self.criterion, dict) else dict(zip([""], self.criteria(), strict=False))
         return Setup(
             model=self.model, losses=losses, tasks=look.task if isinstance(look.task, dict) else {"": look.task},
             optimizers=self.optimizers, callbacks=callbacks, train=data.train, validation=data.validation,
-            batch=batch, outputs=outputs, epochs=state.epochs, steps_per_epoch=state.steps_per_epoch,
-            updates_per_epoch=state.updates_per_epoch, steps_itself=self._steps_itself, plain=self._is_plain,
+            batch=batch, outputs=self._outputs_with_graph(batch),
+            forward=lambda: self._outputs_with_graph(batch), trial=lambda: self._tried(batch),
+            epochs=state.epochs, steps_per_epoch=state.steps_per_epoch, updates_per_epoch=state.updates_per_epoch,
+            steps_itself=self._steps_itself, plain=self._is_plain,
+            trained=any(one.state for one in self.optimizers.values()),
         )  # fmt: skip
+
+    def _outputs_with_graph(self, batch: Batch | None) -> Any:
+        """What the model makes of a batch in eval mode; ``None`` where a step of the user's calls it, or may."""
+        if batch is None or self._steps_itself:
+            return None
+        try:
+            with self.runtime.autocast:
+                return probe.outputs_with_graph(self.model, batch.x)
+        except Exception:
+            if self._is_plain and self.criterion is not None:
+                raise
+            return None  # a compute_loss of the user's may call the model with something else
+
+    def _tried(self, batch: Batch | None) -> StepOutput | None:
+        """What a training step would compute of a batch, its graph attached; nothing else of it is left behind."""
+        if batch is None or self._steps_itself:
+            return None
+        with preserved(self), _unsaid(), modes.training(self.model), torch.enable_grad():
+            try:
+                output = self.compute_loss(batch)
+            except Exception:  # the first step of training meets it again, and says more
+                return None
+        return output if isinstance(output, StepOutput) else None
 
     def _asked_by(self, loader: Loader, task: Any) -> Any:
         """Check every target in memory; return the task, without ``ignore_index`` where none of them is ignored."""
@@ -778,7 +812,31 @@ class Trainer:
         found = loader.not_finite() if diverged and isinstance(loader, InMemoryLoader) else []
         if found:
             raise probe.not_finite_error(found, self._conversion.dtype)
+        if self._codes and self._feed is None:
+            self._judge(loader, logs)
         return logs
+
+    def _judge(self, loader: Loader, logs: dict[str, float]) -> None:
+        """Make the checks of an evaluation that follows a fit; what it tells of the model, once a fit."""
+        evaluation = Evaluation(loader, logs, self._selections, self.state.updates, self.answers)
+        for finding in diagnostics.judge(evaluation, self._codes):
+            self.tell(finding)
+        self._codes = self._codes - {"one-class"}
+        self.record.findings = [finding.to_json() for finding in self.findings]
+
+    def answers(self, batch: Batch) -> list[Answer]:
+        """Return what the model says of a batch, for each loss, with what is true; nothing where that is not known."""
+        if not self._is_plain or self.criterion is None or self.task is None or batch.y is None:
+            return []
+        batch = self.place(batch)
+        with modes.evaluating(self.model), torch.no_grad(), preserved_rng():
+            outputs = self.predict_step(batch)
+        if isinstance(self.criterion, Criterion):
+            assert isinstance(self.task, Task)
+            return [Answer("", self.criterion, self.task, prediction(outputs), batch.y)]
+        assert isinstance(self.task, dict)
+        tasks, fields = self.task, output_fields(outputs)
+        return [Answer(name, one, tasks[name], fields[name], batch.y[name]) for name, one in self.criterion.items()]
 
     @suggests_arguments
     def predict(

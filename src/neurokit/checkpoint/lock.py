@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from neurokit.checkpoint.files import StrPath
+from neurokit.checkpoint.limits import Limits
 from neurokit.checkpoint.process import Process, is_alive, this_process
 from neurokit.checkpoint.strict_json import parse_json
 
 LOCK = ".lock"
 MAX_LOCK_BYTES = 4096
+_LIMITS = Limits(json_bytes=MAX_LOCK_BYTES)
 _NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL}
 
 logger = logging.getLogger("neurokit")
@@ -161,7 +163,7 @@ def _now() -> str:
 def _parse(content: bytes) -> dict[str, Any]:
     """Return who wrote a lock, in words and as a process; nothing where it does not say."""
     try:
-        found = parse_json(content, MAX_LOCK_BYTES)
+        found = parse_json(content, _LIMITS)
         machine, boot, space, number, started = found["process"]
         process = Process(str(machine), str(boot), int(space), int(number), int(started))
         return {"process": process, "who": f"process {number} on {found['host']!s:.80}, since {found['since']!s:.30}"}

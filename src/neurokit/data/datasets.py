@@ -36,6 +36,7 @@ class DatasetLoader:
 
     def __init__(self, description: DataLoader[Any], *, seed: int, whole: bool, join_lone_row: bool = False) -> None:
         self.whole = whole
+        self.dataset = description.dataset
         self.sampling = Sampling(description, seed, join_lone_row)
         self.in_order, self.joins = self.sampling.in_order, self.sampling.joins
         self.num_batches, self.num_rows = self.sampling.num_batches, self.sampling.num_rows

@@ -96,7 +96,11 @@ class InMemoryLoader:
 
     def peek(self) -> Batch:
         """Return the first rows of the source as a batch, drawing nothing."""
-        return self.at(self._numbers(torch.arange(min(self.batch_size, self._available))))
+        return self.rows_at(torch.arange(min(self.batch_size, self._available)))
+
+    def rows_at(self, positions: Tensor) -> Batch:
+        """Return the rows at positions of the source as a batch."""
+        return self.at(self._numbers(positions))
 
     def at(self, rows: Tensor) -> Batch:
         """Return some rows of the columns as one batch."""

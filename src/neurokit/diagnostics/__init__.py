@@ -1,7 +1,7 @@
 """Diagnostics: the mistakes that train without an error, each named with its mend by a check of its own.
 
-A check is one function: it looks at a ``Setup`` before the first step, or at the ``FirstEpoch`` once that is over, and
-returns a ``Finding`` or ``None``. Its name is its code, with hyphens.
+A check is one function: it looks at a ``Setup`` before the first step, at the ``FirstEpoch`` once that is over, or at
+an ``Evaluation`` after the fit, and returns a ``Finding`` or ``None``. Its name is its code, with hyphens.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from neurokit.diagnostics import outputs
+from neurokit.diagnostics import judgement, outputs, rows, scales
+from neurokit.diagnostics.evaluation import Evaluation
 from neurokit.diagnostics.finding import Finding
 from neurokit.diagnostics.first_epoch import FirstEpoch
 from neurokit.diagnostics.setup import Setup
@@ -19,15 +20,33 @@ from neurokit.diagnostics.setup import Setup
 if TYPE_CHECKING:
     from neurokit.trainer import Trainer
 
-__all__ = ["diagnose", "examine", "watch", "chosen", "Finding", "FirstEpoch", "Setup"]
+__all__ = ["diagnose", "examine", "watch", "chosen", "judge", "Evaluation", "Finding", "FirstEpoch", "Setup"]
 
 
 def _by_code(*checks: Callable[[Any], Finding | None]) -> dict[str, Callable[[Any], Finding | None]]:
     return {check.__name__.replace("_", "-"): check for check in checks}
 
 
-BEFORE = _by_code(outputs.no_gradient, outputs.double_softmax)
-AFTER = _by_code()
+BEFORE = _by_code(
+    outputs.no_gradient,
+    outputs.double_softmax,
+    outputs.missing_log_softmax,
+    outputs.broadcast_loss,
+    outputs.unreachable_targets,
+    rows.shared_rows,
+    rows.sorted_labels,
+    scales.feature_scales,
+    scales.large_targets,
+    scales.scaler_before_split,
+)
+AFTER = _by_code(
+    judgement.first_loss,
+    judgement.one_class,
+)
+EVALUATED = _by_code(
+    judgement.one_class,
+    rows.selection_on_test,
+)
 
 
 _REHEARSED_STEPS = 4
@@ -47,7 +66,7 @@ def chosen(checks: bool | Mapping[str, bool]) -> set[str]:
         >>> "double-softmax" in chosen({"double-softmax": False})
         False
     """
-    known = {*BEFORE, *AFTER}
+    known = {*BEFORE, *AFTER, *EVALUATED}
     if isinstance(checks, bool):
         return known if checks else set()
     if not isinstance(checks, Mapping) or not all(isinstance(value, bool) for value in checks.values()):
@@ -60,6 +79,12 @@ def chosen(checks: bool | Mapping[str, bool]) -> set[str]:
     return {code for code in known if checks.get(code, True)}
 
 
+def judge(evaluation: Evaluation, codes: set[str]) -> list[Finding]:
+    """Make the checks of an evaluation, and return what they found."""
+    found = ((code, check(evaluation)) for code, check in EVALUATED.items() if code in codes)
+    return [replace(finding, code=code) for code, finding in found if finding is not None]
+
+
 def examine(setup: Setup, codes: set[str]) -> list[Finding]:
     """Make the checks that need no training, and return what they found."""
     found = ((code, check(setup)) for code, check in BEFORE.items() if code in codes)
@@ -69,7 +94,8 @@ def examine(setup: Setup, codes: set[str]) -> list[Finding]:
 def watch(setup: Setup, codes: set[str], tell: Callable[[Finding], Any]) -> list[FirstEpoch]:
     """Return the callback that makes the checks of the first epoch; none where there is nothing to check."""
     checks = {code: check for code, check in AFTER.items() if code in codes}
-    return [FirstEpoch(setup, checks, tell)] if checks else []
+    kept = replace(setup, outputs=None)  # their graph holds the activations of a batch
+    return [FirstEpoch(kept, checks, tell)] if checks else []
 
 
 def diagnose(trainer: Trainer, x: Any, y: Any = None, **fit_arguments: Any) -> list[Finding]:

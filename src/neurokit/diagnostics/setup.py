@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,9 +13,12 @@ from neurokit.callbacks.callback import Callback
 from neurokit.data.batch import Batch
 from neurokit.data.memory import InMemoryLoader
 from neurokit.data.sources import Loader
+from neurokit.diagnostics.sample import row_numbers, spread
 from neurokit.losses import Criterion
 from neurokit.outputs import output_fields, prediction
 from neurokit.task import Task
+
+_MOST_VALUES = 2**20  # of the targets that are looked at
 
 
 class Answer(NamedTuple):
@@ -51,13 +54,18 @@ class Setup:
         validation: What validates, or ``None``.
         batch: The first rows of the training data, on the device and in the dtypes that the model takes; ``None``
             where nobody knows what a step of the user's own makes of them.
-        outputs: What the model made of them in eval mode, its graph attached; ``None`` where a ``train_step`` or
-            ``compute_loss`` of the user's decides what is called.
+        outputs: What the model made of them in eval mode, its graph attached; ``None`` where a ``train_step`` of the
+            user's decides what is called, or a ``compute_loss`` of theirs calls the model otherwise.
+        forward: Makes ``outputs`` again, for those who listen at a layer.
+        trial: What a training step would compute of them: a ``StepOutput`` with its graph, or ``None`` where that
+            fails, which the first step will say better. Whatever it changes is put back, which costs a copy of the
+            weights: ask only when there is something to confirm.
         epochs: Planned epochs.
         steps_per_epoch: Batches in an epoch; ``None`` when the data do not say.
         updates_per_epoch: Optimizer updates in an epoch; ``None`` when the data do not say.
         steps_itself: Whether ``train_step`` is the user's own.
         plain: Whether neither ``train_step`` nor ``compute_loss`` is the user's own.
+        trained: Whether this trainer's optimizers have made steps before.
     """
 
     model: nn.Module
@@ -69,20 +77,47 @@ class Setup:
     validation: Loader | None
     batch: Batch | None
     outputs: Any
+    forward: Callable[[], Any]
+    trial: Callable[[], Any]
     epochs: int
     steps_per_epoch: int | None
     updates_per_epoch: int | None
     steps_itself: bool
     plain: bool
+    trained: bool
 
     def answers(self) -> Iterator[Answer]:
-        """Yield each loss with what it compares; nothing where the model's outputs are not known."""
-        if self.outputs is None or self.batch is None or self.batch.y is None:
+        """Yield each loss with what it compares; nothing where the user's code decides that."""
+        if not self.plain or self.outputs is None or self.batch is None or self.batch.y is None:
             return
         for name, criterion in self.losses.items():
             predictions = output_fields(self.outputs)[name] if name else prediction(self.outputs)
             targets = self.batch.y[name] if name else self.batch.y
             yield Answer(name, criterion, self.tasks[name], predictions, targets)
+
+    def in_training(self, answer: Answer) -> Answer:
+        """Return the same answer as training mode gives it; as it is where that fails."""
+        output = self.trial()
+        if output is None:
+            return answer
+        predictions = output.predictions[answer.name] if answer.name else output.predictions
+        return answer._replace(predictions=predictions)
+
+    def all_targets(self, answer: Answer) -> Any:
+        """Return the targets of the training rows where they are in memory, else those of the first batch.
+
+        Of more than a million values, rows evenly spread.
+        """
+        loader = self.in_memory
+        whole = None if loader is None else loader.y[answer.name] if answer.name else loader.y
+        if loader is None or not isinstance(whole, Tensor) or not isinstance(answer.targets, Tensor):
+            return answer.targets
+        few = max(1, _MOST_VALUES * len(whole) // max(1, whole.numel()))
+        if loader.rows is None and len(whole) <= few:
+            return whole
+        rows = row_numbers(loader, spread(loader.num_rows, few))
+        assert rows is not None
+        return whole[rows.to(whole.device)]
 
     @property
     def in_memory(self) -> InMemoryLoader | None:
