@@ -116,12 +116,14 @@ def eval_epoch(trainer: Trainer, loader: Loader, hooks: Hooks) -> dict[str, floa
     running = BatchLogs(means, metrics)
     hooks.fire("on_test_begin", {})
     with modes.evaluating(trainer.model), torch.no_grad():
+        asleep = [module for module in trainer.model.modules() if not module.training]
         for index, batch in enumerate(placed(trainer, loader)):
             if before:
                 hooks.fire("on_test_batch_begin", index, running)
             means.add(trainer.test_step(batch, metrics), count_rows(batch.x))
             if after:
                 hooks.fire("on_test_batch_end", index, running)
+        trainer.woken = [module for module in asleep if module.training]
     logs = trainer.finish_logs(means, metrics)
     hooks.fire("on_test_end", logs)
     return logs

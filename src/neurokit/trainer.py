@@ -32,12 +32,13 @@ from neurokit.data.targets import Targets
 from neurokit.data.training import Reading, TrainingData
 from neurokit.devices import select_device
 from neurokit.diagnostics import Finding, Setup
+from neurokit.diagnostics.setup import optimizers_of
 from neurokit.distributed import check_strategy
 from neurokit.history import History
 from neurokit.losses import Criterion, make_criterion
 from neurokit.means import RunningMeans
 from neurokit.metrics import MetricSet
-from neurokit.optimizers import check_coverage, check_optimizer, make_optimizers, needs_closure
+from neurokit.optimizers import check_optimizer, make_optimizers, needs_closure
 from neurokit.outputs import output_fields, prediction
 from neurokit.predictions import joined, labels_of, probabilities, to_numpy
 from neurokit.probe import FirstLook, call
@@ -130,6 +131,8 @@ class Trainer:
         self._feed: loop.Feed | None = None
         self._seeded = False
         self.findings: list[Finding] = []
+        self.woken: list[nn.Module] = []  # what the latest evaluation put in train()
+        self._rehearsed: dict[str, Any] | None = None  # the arguments of a fit of which a few steps are tried
         self._said: set[Finding] = set()
         self._fit_began = self._epoch_began = 0.0
         self._chosen = ""
@@ -369,7 +372,6 @@ class Trainer:
         for finding in plan.findings:
             self.tell(finding)
         self._take(plan.look, validates=plan.data.validation is not None)
-        check_coverage(self.optimizers, self.model)
         self._feed = loop.Feed(self, plan.data.train, cut=plan.arguments["steps_per_epoch"] is not None)
         self.history = History(self.monitors)
         self._shown = self._loop_plan(plan.arguments, plan)
@@ -434,11 +436,15 @@ class Trainer:
             with self.runtime.autocast:
                 outputs = probe.outputs_with_graph(self.model, batch.x)
         losses = self.criterion if isinstance(self.criterion, dict) else dict(zip([""], self.criteria(), strict=False))
+        rehearsed = self._rehearsed or {}  # its callbacks do not run, and it has one epoch
+        own = frozenset(name for name in ("train_step", "compute_loss") if getattr(type(self), name) is not getattr(Trainer, name))
         return Setup(
             model=self.model, losses=losses, tasks=look.task if isinstance(look.task, dict) else {"": look.task},
-            optimizers=self.optimizers, callbacks=callbacks, train=data.train, validation=data.validation,
-            batch=batch, outputs=outputs, epochs=state.epochs, steps_per_epoch=state.steps_per_epoch,
+            optimizers=optimizers_of(self.optimizers, vars(self)),
+            callbacks=rehearsed.get("callbacks", callbacks), train=data.train, validation=data.validation,
+            batch=batch, outputs=outputs, epochs=rehearsed.get("epochs", state.epochs), steps_per_epoch=state.steps_per_epoch,
             updates_per_epoch=state.updates_per_epoch, steps_itself=self._steps_itself, plain=self._is_plain,
+            rehearsal=self._rehearsed is not None, overrides=own,
         )  # fmt: skip
 
     def _asked_by(self, loader: Loader, task: Any) -> Any:
@@ -609,6 +615,7 @@ class Trainer:
                 plan = self._plan(**planned)
                 if not any(finding.level == "error" for finding in plan.findings):
                     few = min(steps, plan.state.steps_per_epoch or steps)
+                    self._rehearsed = plan.arguments
                     self.fit(**arguments | {"callbacks": (), "epochs": 1, "steps_per_epoch": few, "verbose": 0})
                     found = [finding for finding in self.findings if finding.code]
                     return list(dict.fromkeys([*plan.findings, *found]))  # callbacks are looked at, and do not run
@@ -716,7 +723,7 @@ class Trainer:
         if not loader.in_order:
             raise ValueError(
                 "This DataLoader shuffles, so predictions would not be in the order of its data. "
-                "Pass one with shuffle=False."
+                "Pass one with shuffle=False. [shuffled-prediction]"
             )
         lazy = _lazy_parameters(self.model)
         if lazy:

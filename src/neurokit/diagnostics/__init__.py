@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from neurokit.diagnostics import outputs
+from neurokit.callbacks.callback import Callback
+from neurokit.diagnostics import loaders, modes, outputs, reductions, schedules, steps
 from neurokit.diagnostics.finding import Finding
-from neurokit.diagnostics.first_epoch import FirstEpoch
+from neurokit.diagnostics.first_epoch import Begun, FirstEpoch
 from neurokit.diagnostics.setup import Setup
 
 if TYPE_CHECKING:
@@ -26,8 +27,31 @@ def _by_code(*checks: Callable[[Any], Finding | None]) -> dict[str, Callable[[An
     return {check.__name__.replace("_", "-"): check for check in checks}
 
 
-BEFORE = _by_code(outputs.no_gradient, outputs.double_softmax)
-AFTER = _by_code()
+BEFORE = _by_code(
+    outputs.no_gradient,
+    outputs.double_softmax,
+    steps.not_in_optimizer,
+    steps.unreached_parameters,
+    steps.zero_learning_rate,
+    schedules.schedule_length,
+    schedules.schedule_unused,
+    reductions.sum_loss,
+    loaders.partial_sampler,
+    loaders.same_augmentation,
+    loaders.random_validation,
+)
+AFTER = _by_code(
+    modes.forgotten_mode,
+    modes.frozen_batchnorm,
+    reductions.hidden_sum,
+    reductions.hidden_weights,
+    reductions.ignored_sample_weight,
+    loaders.epoch_not_set,
+    schedules.built_schedule_length,
+    steps.gradients_not_cleared,
+    modes.batchnorm_in_evaluation,
+    steps.nothing_learns,
+)  # errors last: they end the fit, and what comes before them is told
 
 
 _REHEARSED_STEPS = 4
@@ -61,15 +85,20 @@ def chosen(checks: bool | Mapping[str, bool]) -> set[str]:
 
 
 def examine(setup: Setup, codes: set[str]) -> list[Finding]:
-    """Make the checks that need no training, and return what they found."""
+    """Make the checks that need no training, and return what they found; nothing for a rehearsal, as it was examined."""
+    if setup.rehearsal:
+        return []
     found = ((code, check(setup)) for code, check in BEFORE.items() if code in codes)
     return [replace(finding, code=code) for code, finding in found if finding is not None]
 
 
-def watch(setup: Setup, codes: set[str], tell: Callable[[Finding], Any]) -> list[FirstEpoch]:
-    """Return the callback that makes the checks of the first epoch; none where there is nothing to check."""
+def watch(setup: Setup, codes: set[str], tell: Callable[[Finding], Any]) -> list[Callback]:
+    """Return the callbacks that make the checks of the first epoch; none where there is nothing to check."""
     checks = {code: check for code, check in AFTER.items() if code in codes}
-    return [FirstEpoch(setup, checks, tell)] if checks else []
+    if not checks:
+        return []
+    epoch = FirstEpoch(replace(setup, outputs=None), checks, tell)  # the graph of the outputs holds much memory
+    return [epoch, Begun(epoch)]
 
 
 def diagnose(trainer: Trainer, x: Any, y: Any = None, **fit_arguments: Any) -> list[Finding]:

@@ -1,34 +1,282 @@
-"""FirstEpoch: gathers evidence while the first epoch trains and validates, and lets the later checks look at it."""
+"""FirstEpoch: gathers evidence while the first epoch trains and validates, and lets the later checks look at it.
+
+The evidence costs a plain step nothing: it is taken where an epoch begins, validates and ends. Only a step of the
+user's own is watched at work, by hooks on its optimizers, on a few parameters and modules, until the epoch is over.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim import Optimizer
+
 from neurokit.callbacks.callback import Callback, Logs
+from neurokit.data.batch import Batch
 from neurokit.diagnostics.finding import Finding
-from neurokit.diagnostics.setup import Setup
+from neurokit.diagnostics.samplers import EpochCalls
+from neurokit.diagnostics.setup import Setup, optimizers_of
 
 Check = Callable[["FirstEpoch"], Finding | None]
 
+_SAMPLED = 4096  # values of a parameter that are remembered, to see whether it moved: 10 us a parameter
+_WATCHED_MODULES = 64
+
 
 class FirstEpoch(Callback):
-    """Watches the first epoch without a hook per batch, and costs nothing after it.
+    """Watches the first whole epoch of a fit without a hook per batch, and costs nothing after it.
 
     Args:
         setup: What was known before.
         checks: By code, those to make when the epoch is over.
         tell: What takes a finding; raises for an error.
+
+    Attributes:
+        before: Modes, statistics and sampled weights when the epoch's callbacks had begun it.
+        after: Modes and statistics when its training was over.
+        still: Names of the parameters whose values did not change; of a large one a sample is looked at.
+        at_work: What the hooks saw of a step of the user's own; ``None`` where the step is ours.
+        woken: Names of modules that were in eval mode when validation began and trained at its end.
+        evaluated: By BatchNorm layer, how many batches of the validation its statistics took.
+        epoch_calls: Samplers whose ``set_epoch`` is the user's to call.
+        loss: The epoch's loss; NaN where none was logged.
+        look: What the checks of the loss made of a batch, once for all of them.
     """
 
-    order = -1000  # sees the epoch before any callback of the user's changes something
+    order = -1000  # sees the epoch's end before any callback of the user's changes something
 
     def __init__(self, setup: Setup, checks: dict[str, Check], tell: Callable[[Finding], Any]) -> None:
         self.setup, self.checks, self.tell = setup, checks, tell
+        self.before: Moment | None = None
+        self.after: Moment | None = None
+        self.still: list[str] = []
+        self.at_work: AtWork | None = None
+        self.woken: list[str] = []
+        self.evaluated: dict[str, int] = {}
+        self.epoch_calls: EpochCalls | None = None
+        self.loss = math.nan
+        self.look: Any = None
+        self._validating: dict[str, int] = {}
+
+    def parameters(self) -> dict[str, nn.Parameter]:
+        """The parameters by name, those of a loss that has some among them."""
+        functions = [one.function for one in self.setup.losses.values()]
+        of_losses = [one.named_parameters() for one in functions if isinstance(one, nn.Module)]
+        return {f"loss.{name}": one for named in of_losses for name, one in named} | dict(self.model.named_parameters())
+
+    def optimizers(self) -> list[Optimizer]:
+        """Every optimizer of the trainer, those that a step of the user's own keeps elsewhere on it among them."""
+        return list(optimizers_of(self.trainer.optimizers, vars(self.trainer)).values())
+
+    @property
+    def overrides_loss(self) -> bool:
+        """Whether ``compute_loss`` is the user's own, and a plain step or validation calls it."""
+        return not self.setup.plain and "compute_loss" in self.setup.overrides
+
+    def batch(self) -> Batch | None:
+        """A batch of the training data, placed; ``None`` where they are gone through only once."""
+        if self.setup.train.one_shot:
+            return None
+        return self.setup.batch or self.trainer.place(self.setup.train.peek())
+
+    def begin(self) -> None:
+        """Remember how the epoch begins, after every callback's ``on_epoch_begin``."""
+        if not self.checks:
+            return
+        self.before = Moment(self.model, self.parameters())
+        self.epoch_calls = EpochCalls(self.setup.train)
+        if not self.setup.plain:
+            self.at_work = AtWork(self.model, self.optimizers())
+
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        """See how training ended, before a callback changes weights for validation."""
+        self._end_training()
+
+    def begin_validation(self) -> None:
+        """Remember BatchNorm's statistics as validation begins, after every callback's ``on_test_begin``."""
+        self._validating = statistics(self.model) if self.before else {}
+
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        """See what validation changed."""
+        if self.before is None:
+            return
+        now = statistics(self.model)
+        self.evaluated = {name: now[name] - count for name, count in self._validating.items() if now[name] != count}
+        names = {module: name for name, module in self.model.named_modules()}
+        self.woken = [names[module] for module in self.trainer.woken if module in names]
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Make the checks, once."""
+        """Make the checks, once, on the first epoch that was seen from its beginning."""
+        self._end_training()
+        if self.before is None:
+            return
+        self.loss = float((logs or {}).get("loss", math.nan))
         checks, self.checks = self.checks, {}
-        for code, check in checks.items():
-            if found := check(self):
-                self.tell(Finding(found.level, found.message, code))
+        try:
+            for code, check in checks.items():
+                if found := check(self):
+                    self.tell(Finding(found.level, found.message, code))
+        finally:
+            self._forget()
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Leave nothing behind, however the fit ended."""
+        self._forget()
+
+    def _end_training(self) -> None:
+        if self.before is None or self.after is not None:
+            return
+        self.after = Moment(self.model)
+        sampled = self.before.weights
+        parameters = self.parameters()
+        self.still = [name for name, one in parameters.items() if name in sampled and _same(one, sampled[name])]
+        if self.at_work:
+            self.at_work.remove()
+
+    def _forget(self) -> None:
+        if self.at_work:
+            self.at_work.remove()
+        if self.epoch_calls:
+            self.epoch_calls.remove()
+        self.before = self.after = self.at_work = self.epoch_calls = self.look = None
+
+
+class Begun(Callback):
+    """Tells a ``FirstEpoch`` when an epoch and its validation have begun, every other callback having had its turn."""
+
+    order = 1000
+
+    def __init__(self, watch: FirstEpoch) -> None:
+        self.watch = watch
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Let it remember how the epoch begins."""
+        self.watch.begin()
+
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        """Let it remember how validation begins."""
+        self.watch.begin_validation()
+
+
+class Moment:
+    """What can be seen of a model without running it.
+
+    Attributes:
+        training: Each module's mode, by name.
+        statistics: For each BatchNorm layer, how often its statistics were changed.
+        frozen: Names of parameters that are not trainable.
+        buffers: How often buffers other than BatchNorm's were changed, all together.
+        weights: Values of each parameter, up to a few thousand of each; empty unless parameters are given.
+    """
+
+    def __init__(self, model: nn.Module, parameters: Mapping[str, nn.Parameter] | None = None) -> None:
+        self.training = {name: module.training for name, module in model.named_modules()}
+        self.statistics = statistics(model)
+        self.frozen = {name for name, one in model.named_parameters() if not one.requires_grad}
+        norms = {id(one) for module in model.modules() if isinstance(module, _BatchNorm) for one in module.buffers()}
+        self.buffers = sum(one._version for one in model.buffers() if id(one) not in norms and not one.is_inference())
+        self.weights = {name: sample(one).clone() for name, one in (parameters or {}).items()}
+
+
+def statistics(model: nn.Module) -> dict[str, int]:
+    """Return for each BatchNorm layer how often its statistics were changed: a number that no device is asked for."""
+    norms = [(name, one) for name, one in model.named_modules() if isinstance(one, _BatchNorm)]
+    return {name: one.num_batches_tracked._version for name, one in norms if _keeps_count(one.num_batches_tracked)}
+
+
+def _keeps_count(tracked: Tensor | None) -> bool:
+    return tracked is not None and not tracked.is_inference()  # track_running_stats=False has none
+
+
+def sample(parameter: nn.Parameter) -> Tensor:
+    """Return a view of some of a parameter's values, evenly spread over its axes."""
+    tensor = parameter.detach()
+    if tensor.numel() <= _SAMPLED:
+        return tensor
+    step = math.ceil((tensor.numel() / _SAMPLED) ** (1 / tensor.ndim))
+    return tensor[(slice(None, None, step),) * tensor.ndim]
+
+
+def _same(parameter: nn.Parameter, before: Tensor) -> bool:
+    now = sample(parameter)
+    return now.shape == before.shape and torch.equal(now, before.to(now.device))
+
+
+class AtWork:
+    """Sees a step of the user's own at work: updates, gradients that were not cleared, the modes of what is called.
+
+    Whether gradients are cleared shows where one arrives: after an update, the first to arrive finds none before it,
+    or zeros. A parameter may also get gradients that nobody uses, as a discriminator does from its generator's loss;
+    so only an update counts before which not a single gradient found a clean place.
+
+    Attributes:
+        updates: How often each optimizer stepped.
+        stale: Names of the optimizers that updated with gradients of an update before.
+        modes: Of each watched module, the modes it was called in, in order, repetitions left out.
+    """
+
+    def __init__(self, model: nn.Module, optimizers: Iterable[Optimizer]) -> None:
+        self.updates: Counter[int] = Counter()
+        self.stale: set[int] = set()
+        self.modes: dict[str, list[bool]] = {}
+        self._dirty: dict[int, bool] = {}  # by optimizer that has stepped: whether gradients came and none found it clean
+        self._handles: list[Any] = []
+        for optimizer in optimizers:
+            self._watch_updates(optimizer)
+        for name, module in watched_modules(model):
+            self._watch_calls(name, module)
+
+    def _watch_updates(self, optimizer: Optimizer) -> None:
+        key = id(optimizer)
+        trainable = [p for group in optimizer.param_groups for p in group["params"] if p.requires_grad]
+        own: list[Any] = []
+
+        def before(*_: Any) -> None:
+            if self._dirty.get(key):
+                self.stale.add(key)
+            if key in self._dirty:  # one window says it all
+                for handle in own:
+                    handle.remove()
+                own.clear()
+
+        def after(*_: Any) -> None:
+            self.updates[key] += 1
+
+        def arrives(parameter: nn.Parameter) -> Callable[[Tensor], None]:
+            def look(gradient: Tensor) -> None:
+                if self.updates[key] and self._dirty.get(key, True):
+                    left = parameter.grad
+                    self._dirty[key] = left is not None and bool((left._nnz() if left.is_sparse else left.any()))
+
+            return look
+
+        own += [parameter.register_hook(arrives(parameter)) for parameter in dict.fromkeys(trainable[:1] + trainable[-1:])]
+        own.append(optimizer.register_step_pre_hook(before))
+        self._handles += [*own, optimizer.register_step_post_hook(after)]
+
+    def _watch_calls(self, name: str, module: nn.Module) -> None:
+        modes = self.modes[name] = []
+
+        def look(called: nn.Module, _: Any) -> None:
+            if torch.is_grad_enabled() and (not modes or modes[-1] != called.training):
+                modes.append(called.training)
+
+        self._handles.append(module.register_forward_pre_hook(look))
+
+    def remove(self) -> None:
+        """Take all hooks away; what was seen stays."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles = []
+
+
+def watched_modules(model: nn.Module) -> list[tuple[str, nn.Module]]:
+    """Return the model, its parts and their parts; none of a compiled model, which hooks would compile again."""
+    if any(getattr(one, "_compiled_call_impl", None) is not None for one in model.modules()):
+        return []
+    return [(name, one) for name, one in model.named_modules() if name.count(".") < 2][:_WATCHED_MODULES]
