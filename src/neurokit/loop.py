@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -166,7 +166,7 @@ class Feed:
     def __init__(self, trainer: Trainer, loader: Loader, *, cut: bool) -> None:
         self.trainer, self.loader, self.cut = trainer, loader, cut
         self._place = None if trainer.holds(loader) else trainer.place
-        self._live: Iterator[tuple[int, int, Batch]] | None = None
+        self._live: Generator[tuple[int, int, Batch], None, None] | None = None
 
     def epoch(self) -> Iterator[tuple[Batch, bool]]:
         """Yield this epoch's remaining batches, placed, and whether each closes its accumulation window.
@@ -190,6 +190,12 @@ class Feed:
                 upcoming = next(batches, None)
                 yield batch if place is None else place(batch), upcoming is None or (state.batch + 1) % window == 0
 
+    def close(self) -> None:
+        """Let go of a pass that is not over, now: left to the garbage collector, its workers may end much later."""
+        if self._live is not None:
+            self._live.close()
+            self._live = None
+
     def _one_pass(self) -> Iterator[tuple[int, int, Batch]]:
         state = self.trainer.state
         epoch, start = state.epoch, state.batch
@@ -203,7 +209,7 @@ class Feed:
             self._live = self._endless(state.data_pass, state.data_batch)
         return islice(self._live, state.steps_per_epoch - state.batch)
 
-    def _endless(self, data_pass: int, start: int) -> Iterator[tuple[int, int, Batch]]:
+    def _endless(self, data_pass: int, start: int) -> Generator[tuple[int, int, Batch], None, None]:
         """Pass after pass, from a position on."""
         while True:
             index = start

@@ -304,6 +304,7 @@ class Trainer:
         try:
             loop.fit(self, self._feed, plan.data.validation, plan.hooks, lambda: self._resume(plan.restored))
         finally:
+            self._feed.close()
             self._feed = None
         return self.history
 

@@ -56,7 +56,7 @@ def stepper(**attributes: Any) -> type[Stepper]:
 
 
 def test_a_learning_rate_of_zero_stops_the_fit_before_it_begins():
-    assert_found(lambda: set_up(net(), learning_rate=0.0), "zero-learning-rate", "error", "learning_rate=1e-3")
+    assert_found(lambda: set_up(net(), learning_rate=0.0), "nothing-learns", "error", "learning_rate=1e-3")
 
 
 def test_a_schedule_that_starts_from_a_rate_of_zero_and_never_raises_it_is_an_error_after_the_first_epoch():

@@ -32,22 +32,19 @@ BEFORE = _by_code(
     outputs.double_softmax,
     steps.not_in_optimizer,
     steps.unreached_parameters,
-    steps.zero_learning_rate,
     schedules.schedule_length,
     schedules.schedule_unused,
     reductions.sum_loss,
     loaders.partial_sampler,
     loaders.same_augmentation,
     loaders.random_validation,
-)
-AFTER = _by_code(
+) | {"nothing-learns": steps.zero_learning_rate}  # the same mistakes, as far as they can be seen this early
+AFTER = {"sum-loss": reductions.hidden_sum, "schedule-length": schedules.built_schedule_length} | _by_code(
     modes.forgotten_mode,
     modes.frozen_batchnorm,
-    reductions.hidden_sum,
     reductions.hidden_weights,
     reductions.ignored_sample_weight,
     loaders.epoch_not_set,
-    schedules.built_schedule_length,
     steps.gradients_not_cleared,
     modes.batchnorm_in_evaluation,
     steps.nothing_learns,

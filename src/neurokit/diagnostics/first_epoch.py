@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -26,6 +26,7 @@ Check = Callable[["FirstEpoch"], Finding | None]
 
 _SAMPLED = 4096  # values of a parameter that are remembered, to see whether it moved: 10 us a parameter
 _WATCHED_MODULES = 64
+_LATE = frozenset({"epoch-not-set"})  # a callback's on_epoch_end may still set it
 
 
 class FirstEpoch(Callback):
@@ -116,13 +117,20 @@ class FirstEpoch(Callback):
         if self.before is None:
             return
         self.loss = float((logs or {}).get("loss", math.nan))
-        checks, self.checks = self.checks, {}
-        try:
-            for code, check in checks.items():
-                if found := check(self):
-                    self.tell(Finding(found.level, found.message, code))
-        finally:
+        self._make(self.checks.keys() - _LATE)
+
+    def finish(self) -> None:
+        """Make what checks are left, after every callback's ``on_epoch_end``."""
+        if self.before is not None:
+            self._make(self.checks.keys())
             self._forget()
+
+    def _make(self, codes: Collection[str]) -> None:
+        checks = {code: check for code, check in self.checks.items() if code in codes}
+        self.checks = {code: check for code, check in self.checks.items() if code not in codes}
+        for code, check in checks.items():
+            if found := check(self):
+                self.tell(Finding(found.level, found.message, code))
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Leave nothing behind, however the fit ended."""
@@ -161,6 +169,10 @@ class Begun(Callback):
     def on_test_begin(self, logs: Logs | None = None) -> None:
         """Let it remember how validation begins."""
         self.watch.begin_validation()
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Let it make its last checks."""
+        self.watch.finish()
 
 
 class Moment:

@@ -108,7 +108,7 @@ def hidden_weights(epoch: FirstEpoch) -> Finding | None:
         by_rows = _mean(losses, [len(rows) for rows, _ in halves])
         by_weight = _mean(losses, [float(weights[rows].sum()) for rows, _ in halves])
         whole = float(look.whole.loss)
-        if abs(whole - by_weight) < 1e-4 * abs(whole) and abs(whole - by_rows) > 3e-3 * abs(whole):
+        if abs(whole - by_weight) < 2e-5 * abs(whole) and abs(whole - by_rows) > 1e-3 * abs(whole):
             return Finding(
                 "warning",
                 f"compute_loss returns a mean over {name}, {int(weights.sum())} of them in {look.rows} rows, and does not "

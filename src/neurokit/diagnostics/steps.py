@@ -162,8 +162,6 @@ def _why_nothing_moves(
     if decays:
         return None
     if groups and not any(float(group["lr"]) for group in groups):
-        if zero_learning_rate(epoch.setup) is not None:  # said before the first step, or left out
-            return None
         scheduled = any(float(group.get("initial_lr", 0)) for group in groups)
         later = (scheduled and epoch.setup.epochs > 1) or (epoch.setup.rehearsal and epoch.setup.callbacks)
         return None if later else "The learning rate is 0. Pass Trainer(..., learning_rate=1e-3), or schedule another."
