@@ -438,14 +438,16 @@ class Trainer:
                 outputs = probe.outputs_with_graph(self.model, batch.x)
         losses = self.criterion if isinstance(self.criterion, dict) else dict(zip([""], self.criteria(), strict=False))
         rehearsed = self._rehearsed or {}  # its callbacks do not run, and it has one epoch
-        own = frozenset(name for name in ("train_step", "compute_loss") if getattr(type(self), name) is not getattr(Trainer, name))
+        own = frozenset(
+            name for name in ("train_step", "compute_loss") if getattr(type(self), name) is not getattr(Trainer, name)
+        )
         return Setup(
             model=self.model, losses=losses, tasks=look.task if isinstance(look.task, dict) else {"": look.task},
             optimizers=optimizers_of(self.optimizers, vars(self)),
             callbacks=rehearsed.get("callbacks", callbacks), train=data.train, validation=data.validation,
-            batch=batch, outputs=outputs, epochs=rehearsed.get("epochs", state.epochs), steps_per_epoch=state.steps_per_epoch,
-            updates_per_epoch=state.updates_per_epoch, steps_itself=self._steps_itself, plain=self._is_plain,
-            rehearsal=self._rehearsed is not None, overrides=own,
+            batch=batch, outputs=outputs, epochs=rehearsed.get("epochs", state.epochs),
+            steps_per_epoch=state.steps_per_epoch, updates_per_epoch=state.updates_per_epoch,
+            steps_itself=self._steps_itself, plain=self._is_plain, rehearsal=self._rehearsed is not None, overrides=own,
         )  # fmt: skip
 
     def _asked_by(self, loader: Loader, task: Any) -> Any:

@@ -64,7 +64,9 @@ def test_a_step_that_leaves_the_model_in_eval_is_named():
             model(rows()[0])
 
     kind = own_step(after=looks_at_itself)
-    assert_found(lambda: set_up(Net(), kind), "forgotten-mode", "warning", "Your train_step", "the whole model", "train()")
+    assert_found(
+        lambda: set_up(Net(), kind), "forgotten-mode", "warning", "Your train_step", "the whole model", "train()"
+    )
 
 
 def test_a_loss_that_leaves_the_model_in_eval_is_named():

@@ -60,8 +60,8 @@ MISFITS = {
     "lambda in steps": (
         lambda: LRSchedule("LambdaLR", lr_lambda=lambda step: min(1.0, step / 24)), ("counts updates", "per='step'"),
     ),
-    "cosine in epochs, per step": (lambda: LRSchedule("CosineAnnealingLR", T_max=2, per="step"), ("up and down 6 times",)),
-    "decay in epochs, per step": (lambda: LRSchedule("StepLR", step_size=1, per="step"), ("gamma=0.1", "Leave per='step'")),
+    "cosine in epochs, per step": (lambda: LRSchedule("CosineAnnealingLR", T_max=2, per="step"), ("up and down 6",)),
+    "decay in epochs, per step": (lambda: LRSchedule("StepLR", step_size=1, per="step"), ("gamma=0.1", "Leave per=")),
     "exponential, per step": (lambda: LRSchedule("ExponentialLR", gamma=0.4, per="step"), ("24 updates leave 3e-10",)),
 }  # fmt: skip
 

@@ -69,7 +69,9 @@ def test_a_schedule_that_starts_from_a_rate_of_zero_and_never_raises_it_is_an_er
 
 def test_a_warm_up_that_gives_a_whole_first_epoch_the_rate_zero_is_no_finding():
     def make():
-        return set_up(net(), fit={"callbacks": [nk.LRSchedule("LambdaLR", lr_lambda=lambda epoch: min(1.0, epoch / 2))]})
+        return set_up(
+            net(), fit={"callbacks": [nk.LRSchedule("LambdaLR", lr_lambda=lambda epoch: min(1.0, epoch / 2))]}
+        )
 
     assert_clean(make)
 
@@ -94,7 +96,9 @@ def test_a_callback_that_sets_the_rate_of_an_optimizer_made_with_zero_is_no_find
 
 
 def test_a_step_without_backward_is_named():
-    assert_found(lambda: set_up(net(), stepper(backward=False)), "nothing-learns", "error", "loss.backward()", "0.weight")
+    assert_found(
+        lambda: set_up(net(), stepper(backward=False)), "nothing-learns", "error", "loss.backward()", "0.weight"
+    )
 
 
 def test_a_step_without_the_optimizer_is_named_after_a_whole_epoch():
@@ -354,7 +358,7 @@ class Gan(nn.Module):
 
 
 class GanTrainer(Trainer):
-    """As in the textbook: the generator's loss leaves gradients in the discriminator, which clears them when it steps."""
+    """The textbook's: the generator's loss leaves gradients in the discriminator, which clears them as it steps."""
 
     freezes = False
     switches = False
@@ -576,9 +580,7 @@ def test_an_own_average_of_the_weights_is_no_finding():
         def train_step(self, batch):
             logs = super().train_step(batch)
             with torch.no_grad():
-                for slow, fast in zip(
-                    self.model.teacher.parameters(), self.model.student.parameters(), strict=True
-                ):
+                for slow, fast in zip(self.model.teacher.parameters(), self.model.student.parameters(), strict=True):
                     slow.lerp_(fast, 0.1)
             return logs
 

@@ -82,7 +82,7 @@ def chosen(checks: bool | Mapping[str, bool]) -> set[str]:
 
 
 def examine(setup: Setup, codes: set[str]) -> list[Finding]:
-    """Make the checks that need no training, and return what they found; nothing for a rehearsal, as it was examined."""
+    """Make the checks that need no training, and return what they found; a rehearsal was examined before."""
     if setup.rehearsal:
         return []
     found = ((code, check(setup)) for code, check in BEFORE.items() if code in codes)

@@ -74,6 +74,12 @@ class FirstEpoch(Callback):
         """Every optimizer of the trainer, those that a step of the user's own keeps elsewhere on it among them."""
         return list(optimizers_of(self.trainer.optimizers, vars(self.trainer)).values())
 
+    def moments(self) -> tuple[Moment, Moment]:
+        """How the epoch's training began, and how it ended."""
+        assert self.before is not None
+        assert self.after is not None
+        return self.before, self.after
+
     @property
     def overrides_loss(self) -> bool:
         """Whether ``compute_loss`` is the user's own, and a plain step or validation calls it."""
@@ -90,9 +96,13 @@ class FirstEpoch(Callback):
         if not self.checks:
             return
         self.before = Moment(self.model, self.parameters())
-        self.epoch_calls = EpochCalls(self.setup.train)
         if not self.setup.plain:
-            self.at_work = AtWork(self.model, self.optimizers())
+            self.at_work = AtWork(self.model, self.optimizers() if self.setup.steps_itself else ())
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Listen for ``set_epoch``, before any callback calls it."""
+        if self.checks:
+            self.epoch_calls = EpochCalls(self.setup.train)
 
     def on_test_begin(self, logs: Logs | None = None) -> None:
         """See how training ended, before a callback changes weights for validation."""
@@ -198,11 +208,8 @@ class Moment:
 def statistics(model: nn.Module) -> dict[str, int]:
     """Return for each BatchNorm layer how often its statistics were changed: a number that no device is asked for."""
     norms = [(name, one) for name, one in model.named_modules() if isinstance(one, _BatchNorm)]
-    return {name: one.num_batches_tracked._version for name, one in norms if _keeps_count(one.num_batches_tracked)}
-
-
-def _keeps_count(tracked: Tensor | None) -> bool:
-    return tracked is not None and not tracked.is_inference()  # track_running_stats=False has none
+    tracked = [(name, one.num_batches_tracked) for name, one in norms]  # None with track_running_stats=False
+    return {name: one._version for name, one in tracked if one is not None and not one.is_inference()}
 
 
 def sample(parameter: nn.Parameter) -> Tensor:
@@ -227,16 +234,20 @@ class AtWork:
     so only an update counts before which not a single gradient found a clean place.
 
     Attributes:
-        updates: How often each optimizer stepped.
-        stale: Names of the optimizers that updated with gradients of an update before.
-        modes: Of each watched module, the modes it was called in, in order, repetitions left out.
+        updates: How often each optimizer stepped, by its id.
+        stale: Optimizers that updated with gradients of an update before, by id as well.
+        modes: Of each watched module, the first modes it was called in with gradients on, repetitions left out.
+
+    Args:
+        model: The model, whose parts are watched as they are called.
+        optimizers: Those that the user's own step uses; none where the step is ours.
     """
 
     def __init__(self, model: nn.Module, optimizers: Iterable[Optimizer]) -> None:
         self.updates: Counter[int] = Counter()
         self.stale: set[int] = set()
         self.modes: dict[str, list[bool]] = {}
-        self._dirty: dict[int, bool] = {}  # by optimizer that has stepped: whether gradients came and none found it clean
+        self._dirty: dict[int, bool] = {}  # of an optimizer that stepped: gradients came since, and none found it clean
         self._handles: list[Any] = []
         for optimizer in optimizers:
             self._watch_updates(optimizer)
@@ -252,9 +263,8 @@ class AtWork:
             if self._dirty.get(key):
                 self.stale.add(key)
             if key in self._dirty:  # one window says it all
-                for handle in own:
-                    handle.remove()
-                own.clear()
+                while own:
+                    own.pop().remove()
 
         def after(*_: Any) -> None:
             self.updates[key] += 1
@@ -263,19 +273,19 @@ class AtWork:
             def look(gradient: Tensor) -> None:
                 if self.updates[key] and self._dirty.get(key, True):
                     left = parameter.grad
-                    self._dirty[key] = left is not None and bool((left._nnz() if left.is_sparse else left.any()))
+                    self._dirty[key] = left is not None and bool(left._nnz() if left.is_sparse else left.any())
 
             return look
 
-        own += [parameter.register_hook(arrives(parameter)) for parameter in dict.fromkeys(trainable[:1] + trainable[-1:])]
-        own.append(optimizer.register_step_pre_hook(before))
-        self._handles += [*own, optimizer.register_step_post_hook(after)]
+        ends = dict.fromkeys(trainable[:1] + trainable[-1:])
+        own += [parameter.register_hook(arrives(parameter)) for parameter in ends]
+        self._handles += [*own, optimizer.register_step_pre_hook(before), optimizer.register_step_post_hook(after)]
 
     def _watch_calls(self, name: str, module: nn.Module) -> None:
         modes = self.modes[name] = []
 
         def look(called: nn.Module, _: Any) -> None:
-            if torch.is_grad_enabled() and (not modes or modes[-1] != called.training):
+            if len(modes) < 3 and torch.is_grad_enabled() and modes[-1:] != [called.training]:
                 modes.append(called.training)
 
         self._handles.append(module.register_forward_pre_hook(look))
@@ -289,6 +299,12 @@ class AtWork:
 
 def watched_modules(model: nn.Module) -> list[tuple[str, nn.Module]]:
     """Return the model, its parts and their parts; none of a compiled model, which hooks would compile again."""
-    if any(getattr(one, "_compiled_call_impl", None) is not None for one in model.modules()):
+    if any(_is_compiled(one) for one in model.modules()):
         return []
     return [(name, one) for name, one in model.named_modules() if name.count(".") < 2][:_WATCHED_MODULES]
+
+
+def _is_compiled(module: nn.Module) -> bool:
+    kind = type(module).__name__  # importing the class of torch.compile's wrapper takes a second
+    compiled = getattr(module, "_compiled_call_impl", None) is not None or kind == "OptimizedModule"
+    return compiled or isinstance(module, torch.jit.ScriptModule)

@@ -38,8 +38,8 @@ def partial_sampler(setup: Setup) -> Finding | None:
                 rows = len(one.dataset)  # type: ignore[arg-type]
                 return Finding(
                     "warning",
-                    f"DistributedSampler(num_replicas={one.num_replicas}, rank={one.rank}) gives {len(one)} of {rows} rows, "
-                    f"and this is one process without a process group, so the others are never {verb}. Leave the "
+                    f"DistributedSampler(num_replicas={one.num_replicas}, rank={one.rank}) gives {len(one)} of {rows} "
+                    f"rows, and this is one process without a process group, so the others are never {verb}. Leave the "
                     "sampler out: DataLoader(dataset, batch_size, shuffle=True).",
                 )
     return None
@@ -57,8 +57,8 @@ def epoch_not_set(epoch: FirstEpoch) -> Finding | None:
     return Finding(
         "warning",
         f"Nobody called set_epoch of the {name} inside your {type(source_of(setup.train)).__name__}, so each of "
-        f"{setup.epochs} epochs visits the rows in the same order. Pass the DataLoader itself, which is told the epoch, or "
-        "callbacks=[nk.LambdaCallback(on_epoch_begin=lambda epoch, logs: sampler.set_epoch(epoch))].",
+        f"{setup.epochs} epochs visits the rows in the same order. Pass the DataLoader itself, which is told the "
+        "epoch, or callbacks=[nk.LambdaCallback(on_epoch_begin=lambda epoch, logs: sampler.set_epoch(epoch))].",
     )
 
 
@@ -92,7 +92,7 @@ def same_augmentation(setup: Setup) -> Finding | None:
 def generators(dataset: Any) -> list[Any]:
     """Return the random generators that a dataset and its transforms hold; not the global ones, which we seed."""
     kinds = (random.Random, np.random.Generator, np.random.RandomState, torch.Generator)
-    everyones = (random._inst, np.random.mtrand._rand, torch.default_generator)  # type: ignore[attr-defined]
+    everyones = (random._inst, np.random.mtrand._rand, torch.default_generator)
     found = [one for one in held(dataset) if isinstance(one, kinds)]
     return [one for one in found if not any(one is other for other in everyones)]
 
@@ -167,9 +167,9 @@ def random_validation(setup: Setup) -> Finding | None:
         return None
     return Finding(
         "note",
-        f"Validation reads its rows through the {shared} of training, and the same row comes out different each time it is "
-        f"read: the validation figures are of augmented rows. Give validation a {type(theirs).__name__} of its own with a "
-        "transform that is not random: validation_data=Subset(plain, indices).",
+        f"Validation reads its rows through the {shared} of training, and the same row comes out different each time "
+        f"it is read: the validation figures are of augmented rows. Give validation a {type(theirs).__name__} of its "
+        "own with a transform that is not random: validation_data=Subset(plain, indices).",
     )
 
 

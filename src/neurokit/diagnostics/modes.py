@@ -17,7 +17,6 @@ _DEPEND_ON_MODE = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._NormBase
 
 def forgotten_mode(epoch: FirstEpoch) -> Finding | None:
     """A step, a loss, a forward or a callback of the user's left the model, or a part of it, in another mode (S4)."""
-    assert epoch.before is not None and epoch.after is not None
     if "" in epoch.woken:
         return Finding(
             "warning",
@@ -25,7 +24,7 @@ def forgotten_mode(epoch: FirstEpoch) -> Finding | None:
             "in training and the validation figures are not the model's. Remove the call of train(): the loop sets "
             "every mode itself.",
         )
-    before, after = epoch.before.training, epoch.after.training
+    before, after = (moment.training for moment in epoch.moments())
     asleep = [name for name in before if before[name] and after.get(name) is False]
     if asleep and (left := _left_in_eval(epoch, asleep)) is not None:
         return Finding(
@@ -39,9 +38,9 @@ def forgotten_mode(epoch: FirstEpoch) -> Finding | None:
     if woken:
         return Finding(
             "warning",
-            f"{listed(map(_spelled, woken))} had been put in eval() and {_suspects(epoch, first=False)} put it in train(), "
-            "so its dropout and BatchNorm act as in training after all. Remove the call of train(): the loop sets every "
-            "mode itself, and leaves in eval() what you put there.",
+            f"{listed(map(_spelled, woken))} had been put in eval() and {_suspects(epoch, first=False)} put it in "
+            "train(), so its dropout and BatchNorm act as in training after all. Remove the call of train(): the loop "
+            "sets every mode itself, and leaves in eval() what you put there.",
         )
     return None
 
@@ -53,7 +52,7 @@ def _left_in_eval(epoch: FirstEpoch, asleep: list[str]) -> str | None:
     alone, and a part that ``forward`` or a callback puts in ``eval()`` from the beginning, are so on purpose.
     """
     seen = {} if epoch.at_work is None else epoch.at_work.modes
-    if epoch.at_work is not None and any(True in modes[modes.index(False) :] for modes in seen.values() if False in modes):
+    if any(True in modes[modes.index(False) :] for modes in seen.values() if False in modes):
         return None
     if "" in asleep:
         return "" if epoch.at_work is None or any(False in modes for modes in seen.values()) else None
@@ -88,32 +87,32 @@ def batchnorm_in_evaluation(epoch: FirstEpoch) -> Finding | None:
         "error",
         f"Evaluating changed the statistics of {len(epoch.evaluated)} BatchNorm layers ({names}, "
         f"{max(epoch.evaluated.values())} times each), so the model takes over numbers of the validation rows and its "
-        f"figures are not those of the model you keep. Remove the call of train() from {_suspects(epoch, first=False)}: "
-        "the loop sets every mode itself.",
+        "figures are not those of the model you keep. Remove the call of train() from "
+        f"{_suspects(epoch, first=False)}: the loop sets every mode itself.",
     )
 
 
 def frozen_batchnorm(epoch: FirstEpoch) -> Finding | None:
     """BatchNorm layers under a frozen backbone take statistics of the new data: it is not frozen (S5)."""
-    assert epoch.before is not None and epoch.after is not None
+    before, after = epoch.moments()
     parts: dict[str, int] = {}
-    for name, count in epoch.before.statistics.items():
-        if epoch.after.statistics.get(name, count) != count and (part := _frozen_part(epoch, name)) is not None:
+    for name, count in before.statistics.items():
+        if after.statistics.get(name, count) != count and (part := _frozen_part(epoch, name)) is not None:
             parts[part] = parts.get(part, 0) + 1
     if not parts:
         return None
     return Finding(
         "warning",
-        f"{listed(map(_spelled, parts))} is frozen, and {sum(parts.values())} BatchNorm layers in it took the statistics "
-        "of your batches, so its outputs drift while the head learns from them. Write "
-        f"{listed(f'{_spelled(part)}.eval()' for part in parts)} before fit, which leaves in eval() what you put there.",
+        f"{listed(map(_spelled, parts))} is frozen, and {sum(parts.values())} BatchNorm layers in it took the "
+        "statistics of your batches, so its outputs drift while the head learns from them. Write "
+        f"{listed(f'{_spelled(part)}.eval()' for part in parts)} before fit, which keeps what is in eval() there.",
     )
 
 
 def _frozen_part(epoch: FirstEpoch, norm: str) -> str | None:
     """The largest part around a BatchNorm layer of which nothing learns; the layer itself in a flat model."""
-    assert epoch.before is not None and epoch.after is not None
-    frozen = epoch.before.frozen & epoch.after.frozen & set(epoch.still)
+    before, after = epoch.moments()
+    frozen = before.frozen & after.frozen & set(epoch.still)
     parameters = [name for name, _ in epoch.model.named_parameters()]
     modules = dict(epoch.model.named_modules())
     own = [name for name in parameters if name.startswith(f"{norm}.")]

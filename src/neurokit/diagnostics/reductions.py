@@ -36,9 +36,9 @@ def sum_loss(setup: Setup) -> Finding | None:
         if answer.criterion.kind is None and loss is not None and _adds_up(loss, answer.predictions, answer.targets):
             return Finding(
                 "warning",
-                f"{name} is {answer.criterion.name}, a sum over the rows: twice the rows give twice the loss, so what is "
-                "reported depends on the batch size, a smaller last batch counts too little, and steps grow with the "
-                "batch. Return the mean, or one value per row (.sum(dim=1)), which is then averaged exactly.",
+                f"{name} is {answer.criterion.name}, a sum over the rows: twice the rows give twice the loss, so what "
+                "is reported depends on the batch size, a smaller last batch counts too little, and steps grow with "
+                "the batch. Return the mean, or one value per row (.sum(dim=1)), which is then averaged exactly.",
             )
     return None
 
@@ -87,9 +87,9 @@ def hidden_sum(epoch: FirstEpoch) -> Finding | None:
         return None
     return Finding(
         "warning",
-        f"{look.who} gives a sum over the rows: twice the rows give twice the loss, and it is averaged as a mean, so what "
-        "is reported depends on the batch size and a smaller last batch counts too little. Divide it by the number of "
-        + ("rows." if look.plain else "rows, or return StepOutput(loss, weight='sum')."),
+        f"{look.who} gives a sum over the rows: twice the rows give twice the loss, and it is averaged as a mean, so "
+        "what is reported depends on the batch size and a smaller last batch counts too little. Divide it by the "
+        + ("number of rows." if look.plain else "number of rows, or return StepOutput(loss, weight='sum')."),
     )
 
 
@@ -111,8 +111,8 @@ def hidden_weights(epoch: FirstEpoch) -> Finding | None:
         if abs(whole - by_weight) < 2e-5 * abs(whole) and abs(whole - by_rows) > 1e-3 * abs(whole):
             return Finding(
                 "warning",
-                f"compute_loss returns a mean over {name}, {int(weights.sum())} of them in {look.rows} rows, and does not "
-                "say so: batches are averaged by rows, which here makes "
+                f"compute_loss returns a mean over {name}, {int(weights.sum())} of them in {look.rows} rows, and does "
+                "not say so: batches are averaged by rows, which here makes "
                 f"{by_rows:.4g} of {whole:.4g}. Return StepOutput(loss, predictions, targets, weight={name}.sum()).",
             )
     return None
@@ -128,7 +128,8 @@ def ignored_sample_weight(epoch: FirstEpoch) -> Finding | None:
     if look is None or look.plain or not isinstance(look.batch.weight, Tensor) or look.rows < 4:
         return None
     every_other = torch.arange(look.rows, device=look.batch.weight.device) % 2
-    outputs = [look.call(look.batch._replace(weight=one.to(look.batch.weight))) for one in (every_other, 1 - every_other)]
+    weights = [one.to(look.batch.weight) for one in (every_other, 1 - every_other)]
+    outputs = [look.call(look.batch._replace(weight=one)) for one in weights]
     told = [None if one is None or one.loss is None else (float(one.loss), _number(one.weight)) for one in outputs]
     if None in told or told[0] != told[1] or told[0][0] == 0:  # type: ignore[index]
         return None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from neurokit.data.datasets import DatasetLoader
@@ -25,7 +26,6 @@ def held(root: Any, depth: int = 4) -> Iterator[Any]:
         depth: How far to go.
 
     Example:
-        >>> from torch.utils.data import TensorDataset
         >>> len(list(held([1, [2, [3]]])))
         3
     """
@@ -42,7 +42,7 @@ def held(root: Any, depth: int = 4) -> Iterator[Any]:
         level = following
 
 
-_SHUT = (type, str, bytes, int, float, complex, bool, type(None), Tensor, np.ndarray, nn.Parameter, type(np), type(held))
+_SHUT = (type, ModuleType, FunctionType, Tensor, np.ndarray, str, bytes, int, float, complex, type(None))
 
 
 def _members(one: Any) -> list[Any]:
@@ -72,7 +72,9 @@ class EpochCalls:
     def __init__(self, loader: Loader) -> None:
         source = source_of(loader)
         ours = [id(one) for one in loader.sampling._samplers] if isinstance(loader, DatasetLoader) else []
-        found = [] if source is None else [one for one in held(source) if _changes_with_epoch(one) and id(one) not in ours]
+        found = (
+            [] if source is None else [one for one in held(source) if _changes_with_epoch(one) and id(one) not in ours]
+        )
         self._called: set[int] = set()
         self._watched = [one for one in found if self._watch(one)]
 
@@ -101,7 +103,7 @@ class EpochCalls:
 
 
 def _changes_with_epoch(one: Any) -> bool:
-    """Tell whether ``set_epoch`` changes an order: not where ``shuffle`` is off, as it is for one that only deals rows."""
+    """Tell whether ``set_epoch`` changes an order: not where ``shuffle`` is off."""
     if isinstance(one, (DataLoader, dict, list, tuple)) or not callable(getattr(one, "set_epoch", None)):
         return False
     if "set_epoch" in getattr(one, "__dict__", {}):

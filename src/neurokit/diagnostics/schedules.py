@@ -111,16 +111,16 @@ def _one_cycle(one: _Schedule, steps: int, setup: Setup) -> Finding | None:
         return None
     left = total - max(done, 0)
     unit = "updates" if one.per == "step" else "epochs"
-    mend = "Leave total_steps, epochs and steps_per_epoch out of LRSchedule('OneCycleLR', max_lr=...): it fills them in."
+    mend = (
+        "Leave total_steps, epochs and steps_per_epoch out of LRSchedule('OneCycleLR', max_lr=...): it fills them in."
+    )
     if left < steps:
-        return Finding(
-            "error", f"OneCycleLR ends after {left} more steps, and this run has {steps} to go. {mend}"
-        )
+        return Finding("error", f"OneCycleLR ends after {left} more steps, and this run has {steps} to go. {mend}")
     if not one.goes_on and steps < 0.9 * total:
         return Finding(
             "warning",
-            f"OneCycleLR is {total} steps long, and this run has {steps} {unit}, so it stops in the middle of the cycle "
-            f"at a high rate. {mend}",
+            f"OneCycleLR is {total} steps long, and this run has {steps} {unit}, so it stops in the middle of the "
+            f"cycle at a high rate. {mend}",
         )
     return None
 
@@ -138,8 +138,8 @@ def _never_acts(one: _Schedule, steps: int, setup: Setup) -> Finding | None:
     what = "has hardly begun when it ends" if by_steps else "never changes the rate"
     return Finding(
         "warning",
-        f"{one.kind.__name__} with {name}={one.options[name]} steps once an {unit}, and this run has {steps} {unit}s: it "
-        f"{what}. {mend}.",
+        f"{one.kind.__name__} with {name}={one.options[name]} steps once an {unit}, and this run has {steps} {unit}s: "
+        f"it {what}. {mend}.",
     )
 
 
@@ -175,8 +175,8 @@ def _counts_steps(one: _Schedule, steps: int, setup: Setup) -> Finding | None:
             return Finding(
                 "warning",
                 f"LambdaLR steps once an epoch, and in {setup.epochs} epochs its function reaches {reached:.3g} of the "
-                f"learning rate; at the {total} updates of the run it would reach {meant:.3g}: it counts updates. Write "
-                "nk.LRSchedule('LambdaLR', lr_lambda=..., per='step').",
+                f"learning rate; at the {total} updates of the run it would reach {meant:.3g}: it counts updates. "
+                "Write nk.LRSchedule('LambdaLR', lr_lambda=..., per='step').",
             )
     return None
 
@@ -192,9 +192,9 @@ def _vanishes(one: _Schedule, steps: int, setup: Setup) -> Finding | None:
         if isinstance(period, int) and period <= setup.epochs and steps >= 10 * period and setup.epochs > 1:
             return Finding(
                 "warning",
-                f"CosineAnnealingLR with T_max={period} steps after each of {steps} updates, so the rate goes up and down "
-                f"{steps // (2 * period)} times. Leave per='step' out if {period} are epochs, or leave T_max out to have "
-                "it filled in.",
+                f"CosineAnnealingLR with T_max={period} steps after each of {steps} updates, so the rate goes up and "
+                f"down {steps // (2 * period)} times. Leave per='step' out if {period} are epochs, or leave T_max out "
+                "to have it filled in.",
             )
         return None
     if not issubclass(one.kind, (lr_scheduler.StepLR, lr_scheduler.ExponentialLR)) or not isinstance(period, int):
@@ -222,6 +222,6 @@ def schedule_unused(setup: Setup) -> Finding | None:
         return None
     return Finding(
         "warning",
-        f"A scheduler of torch was built on this optimizer, and nothing steps it in the {setup.epochs} epochs of this fit, "
-        "so the learning rate stays as it is. Pass it to fit: callbacks=[nk.LRSchedule(scheduler)].",
+        f"A scheduler of torch was built on this optimizer, and nothing steps it in the {setup.epochs} epochs of this "
+        "fit, so the learning rate stays as it is. Pass it to fit: callbacks=[nk.LRSchedule(scheduler)].",
     )

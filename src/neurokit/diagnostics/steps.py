@@ -1,4 +1,4 @@
-"""Checks of the step: what the optimizer holds, whether gradients arrive and are cleared, and whether anything moves."""
+"""Checks of the step: what the optimizer holds, whether gradients arrive and are cleared, and whether weights move."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def unreached_parameters(setup: Setup) -> Finding | None:
     if not left or len(left) == len(trainable):  # all of them: no-gradient says so
         return None
     called = _called_with_gradients(setup.model, setup.batch.x)  # one more forward pass, for a suspicious model only
-    owners = {name: one for name, one in setup.model.named_modules()}
+    owners = dict(setup.model.named_modules())
     left = {name: one for name, one in left.items() if owners[name.rpartition(".")[0]] in called}
     if not left:  # parts that are not in use, or in use under no_grad(), are so on purpose
         return None
@@ -128,14 +128,14 @@ def gradients_not_cleared(epoch: FirstEpoch) -> Finding | None:
 
 def nothing_learns(epoch: FirstEpoch) -> Finding | None:
     """After the first epoch no parameter has moved (S15)."""
-    assert epoch.before is not None and epoch.after is not None
+    before, after = epoch.moments()
     parameters = epoch.parameters()
-    trainable = {name: one for name, one in parameters.items() if one.requires_grad or name not in epoch.before.frozen}
+    trainable = {name: one for name, one in parameters.items() if one.requires_grad or name not in before.frozen}
     moved = trainable.keys() - set(epoch.still)
     optimizers = epoch.optimizers()
     if not trainable or (moved and not _only_decays(optimizers)) or epoch.loss == 0:  # a loss of 0 is all learnt
         return None
-    if epoch.at_work and epoch.before.buffers != epoch.after.buffers:  # a step that learns in buffers
+    if epoch.at_work and before.buffers != after.buffers:  # a step that learns in buffers
         return None
     why = _why_nothing_moves(epoch, trainable, optimizers, bool(moved))
     if why is None:
