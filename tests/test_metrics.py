@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import math
+import subprocess
 import sys
 
 import numpy as np
@@ -824,3 +825,20 @@ def test_sums_are_kept_in_float64():
     for _ in range(100):
         metrics.update(torch.full((1,), 1.0), torch.zeros(1))
     assert metrics.compute()["mae"] == pytest.approx((1e9 + 100) / 101, rel=1e-14)
+
+
+@pytest.mark.parametrize("name", ["roc_auc", "average_precision"])
+def test_what_scikit_learn_imports_moves_no_random_stream_of_the_run(name):
+    script = f"""
+import random, torch
+from neurokit.metrics import MetricSet
+from neurokit.task import Task
+metrics = MetricSet.resolve(["{name}"], Task("binary", "sigmoid", num_classes=2))
+metrics.update(torch.tensor([0.1, 0.9, 0.4]), torch.tensor([0.0, 1.0, 1.0]), None)
+random.seed(1)
+metrics.compute()
+drawn = random.random()
+random.seed(1)
+assert drawn == random.random()
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from neurokit.devices import select_device as select_device
     from neurokit.diagnostics import Finding as Finding
     from neurokit.diagnostics import diagnose as diagnose
+    from neurokit.failures import NonFiniteLoss as NonFiniteLoss
     from neurokit.history import History as History
-    from neurokit.loop import NonFiniteLoss as NonFiniteLoss
     from neurokit.metrics import Metric as Metric
     from neurokit.record import RunRecord as RunRecord
     from neurokit.seeding import seed_everything as seed_everything
@@ -45,7 +45,7 @@ __version__ = "0.1.0"
 
 _ROOMS = {
     "trainer": ["Trainer", "StepOutput"],
-    "loop": ["NonFiniteLoss"],
+    "failures": ["NonFiniteLoss"],
     "data": ["Batch"],
     "history": ["History"],
     "record": ["RunRecord"],

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from neurokit import modes
+from neurokit import failures, modes
 from neurokit.callbacks.hooks import Hooks
 from neurokit.data.batch import Batch, count_rows
 from neurokit.data.sources import Loader
@@ -19,28 +20,12 @@ if TYPE_CHECKING:
     from neurokit.trainer import Trainer
 
 
-class NonFiniteLoss(ArithmeticError):  # noqa: N818  the name is the public contract
-    """The loss became NaN or infinite. The message names the first step at which it did.
-
-    Attributes:
-        epoch: The epoch, from 0.
-        batch: The batch in that epoch, from 0.
-        loss: The first value that was not finite.
-    """
-
-    def __init__(self, epoch: int, batch: int, loss: float) -> None:
-        self.epoch, self.batch, self.loss = epoch, batch, loss
-        super().__init__(
-            f"The loss is {loss} since batch {batch + 1} of epoch {epoch + 1}, and nothing is learnt from there on. "
-            "Look for NaN in the data, lower learning_rate, or set max_grad_norm."
-        )
-
-
 def fit(trainer: Trainer, train: Feed, validation: Loader | None, hooks: Hooks, restore: Callable[[], None]) -> None:
     """Train until the planned epochs are done or someone stops; leave everything in order on every way out.
 
     Per epoch: ``on_epoch_begin``; train; validate; ``on_epoch_end`` with the logs of both. A checkpoint is written
-    last, so it holds what every callback has seen.
+    last, so it holds what every callback has seen. A signal leaves the epoch as it stands between two steps, and
+    ``on_interrupt`` follows: what is saved then goes on from there.
 
     Args:
         trainer: What is trained, and its state.
@@ -50,7 +35,7 @@ def fit(trainer: Trainer, train: Feed, validation: Loader | None, hooks: Hooks, 
         restore: Puts back a checkpoint, where the run resumes from one; called after ``on_train_begin``.
 
     Raises:
-        NonFiniteLoss: When an epoch's loss was not finite, after everything is closed.
+        neurokit.NonFiniteLoss: When an epoch's loss was not finite, after everything is closed.
     """
     state = trainer.state
     logs: dict[str, float] = {}
@@ -65,14 +50,19 @@ def fit(trainer: Trainer, train: Feed, validation: Loader | None, hooks: Hooks, 
                     trainer.begin_epoch()
                     hooks.fire("on_epoch_begin", epoch, {})
                 logs = train_epoch(trainer, train, hooks)
-                if validation is not None:
+                if trainer.signals.requested is None and validation is not None:
                     scores = eval_epoch(trainer, validation, hooks)
                     logs |= {f"val_{name}": value for name, value in scores.items()}
+                if trainer.signals.requested is not None:  # in the middle of an epoch, between two steps
+                    break
                 logs |= trainer.learning_rates()
                 hooks.fire("on_epoch_end", epoch, logs)
                 _refuse_keras_flag(trainer)
-    except KeyboardInterrupt:
+            if trainer.signals.requested is not None:
+                hooks.fire("on_interrupt", logs)
+    except KeyboardInterrupt as error:
         state.stop_reason = "interrupted"
+        failure = error if trainer.signals.is_urgent else None
     except BaseException as error:
         failure, state.stop_reason = error, f"{type(error).__name__}: {error}"
     trainer.end_fit()
@@ -89,24 +79,24 @@ def train_epoch(trainer: Trainer, train: Feed, hooks: Hooks) -> dict[str, float]
         if before:
             hooks.fire("on_train_batch_begin", state.batch, running)
         runtime.closes = closes
-        means.add(step(batch), count_rows(batch.x))
+        try:
+            logs = step(batch)
+        except (RuntimeError, MemoryError) as error:
+            if note := failures.out_of_memory(error, batch, runtime.accumulate):
+                error.add_note(note)
+            raise
+        means.add(logs, count_rows(batch.x))
         state.end_batch(closes)
         if after:
             hooks.fire("on_train_batch_end", state.batch - 1, running)
             _refuse_keras_flag(trainer)
         if state.stop_reason is not None:
             break
+    if trainer.signals.requested is not None:
+        return {}
     runtime.abandon_window()
-    check_finite(trainer)
+    failures.check_finite(trainer, train.loader)
     return trainer.finish_logs(trainer.means, trainer.metrics)
-
-
-def check_finite(trainer: Trainer) -> None:
-    """Raise ``NonFiniteLoss`` if a step of this epoch had a loss that is not finite. Reads the device."""
-    for name in trainer.means.names():
-        found = trainer.means.first_not_finite(name) if name.endswith("loss") else None
-        if found is not None:
-            raise NonFiniteLoss(trainer.state.epoch, *found)
 
 
 def eval_epoch(trainer: Trainer, loader: Loader, hooks: Hooks) -> dict[str, float]:
@@ -123,6 +113,8 @@ def eval_epoch(trainer: Trainer, loader: Loader, hooks: Hooks) -> dict[str, floa
             means.add(trainer.test_step(batch, metrics), count_rows(batch.x))
             if after:
                 hooks.fire("on_test_batch_end", index, running)
+            if trainer.signals.requested is not None:
+                return {}
         trainer.woken = [module for module in asleep if module.training]
     logs = trainer.finish_logs(means, metrics)
     hooks.fire("on_test_end", logs)
@@ -133,14 +125,15 @@ def predict_batches(trainer: Trainer, loader: Loader, hooks: Hooks) -> Iterator[
     """Yield the model's outputs batch by batch, in eval mode and without gradients."""
     before, after = hooks.hears("on_predict_batch_begin"), hooks.hears("on_predict_batch_end")
     hooks.fire("on_predict_begin", {})
-    for index, batch in enumerate(placed(trainer, loader)):
-        if before:
-            hooks.fire("on_predict_batch_begin", index, {})
-        with modes.evaluating(trainer.model), torch.no_grad():  # a consumer may train between two batches
-            outputs = trainer.predict_step(batch)
-        if after:
-            hooks.fire("on_predict_batch_end", index, {"outputs": outputs})
-        yield outputs
+    with closing(loader):
+        for index, batch in enumerate(placed(trainer, loader)):
+            if before:
+                hooks.fire("on_predict_batch_begin", index, {})
+            with modes.evaluating(trainer.model), torch.no_grad():  # a consumer may train between two batches
+                outputs = trainer.predict_step(batch)
+            if after:
+                hooks.fire("on_predict_batch_end", index, {"outputs": outputs})
+            yield outputs
     hooks.fire("on_predict_end", {})
 
 
@@ -166,7 +159,7 @@ class Feed:
     def __init__(self, trainer: Trainer, loader: Loader, *, cut: bool) -> None:
         self.trainer, self.loader, self.cut = trainer, loader, cut
         self._place = None if trainer.holds(loader) else trainer.place
-        self._live: Generator[tuple[int, int, Batch], None, None] | None = None
+        self._live: Iterator[tuple[int, int, Batch]] | None = None
 
     def epoch(self) -> Iterator[tuple[Batch, bool]]:
         """Yield this epoch's remaining batches, placed, and whether each closes its accumulation window.
@@ -176,25 +169,23 @@ class Feed:
         """
         state, place, window = self.trainer.state, self._place, self.trainer.runtime.accumulate
         batches = self._cut_batches() if self.cut else self._one_pass()
-        upcoming = next(batches, None)
-        if upcoming is None and state.batch == 0:
-            raise ValueError(
-                f"The training data gave no batch in epoch {state.epoch + 1}. Pass data with at least one row."
-            )
-        while upcoming is not None:
-            (state.data_pass, state.data_batch, batch), upcoming = upcoming, None
-            if window == 1:
-                yield batch if place is None else place(batch), True
-                upcoming = next(batches, None)
-            else:  # one batch ahead: the last window closes with whatever it holds
-                upcoming = next(batches, None)
-                yield batch if place is None else place(batch), upcoming is None or (state.batch + 1) % window == 0
-
-    def close(self) -> None:
-        """Let go of a pass that is not over, now: left to the garbage collector, its workers may end much later."""
-        if self._live is not None:
-            self._live.close()
-            self._live = None
+        try:
+            upcoming = next(batches, None)
+            if upcoming is None and state.batch == 0:
+                raise ValueError(
+                    f"The training data gave no batch in epoch {state.epoch + 1}. Pass data with at least one row."
+                )
+            while upcoming is not None:
+                (state.data_pass, state.data_batch, batch), upcoming = upcoming, None
+                if window == 1:
+                    yield batch if place is None else place(batch), True
+                    upcoming = next(batches, None)
+                else:  # one batch ahead: the last window closes with whatever it holds
+                    upcoming = next(batches, None)
+                    yield batch if place is None else place(batch), upcoming is None or (state.batch + 1) % window == 0
+        except Exception:
+            if self.trainer.signals.requested is None:
+                raise  # else the signal that ends this run has ended its loader's workers as well
 
     def _one_pass(self) -> Iterator[tuple[int, int, Batch]]:
         state = self.trainer.state
@@ -209,7 +200,7 @@ class Feed:
             self._live = self._endless(state.data_pass, state.data_batch)
         return islice(self._live, state.steps_per_epoch - state.batch)
 
-    def _endless(self, data_pass: int, start: int) -> Generator[tuple[int, int, Batch], None, None]:
+    def _endless(self, data_pass: int, start: int) -> Iterator[tuple[int, int, Batch]]:
         """Pass after pass, from a position on."""
         while True:
             index = start

@@ -95,6 +95,11 @@ class RunningMeans:
         step = int(bad.nonzero()[0])
         return step, float(self._values[name][step])
 
+    def last_values(self, name: str, step: int, count: int) -> list[float]:
+        """Return the values of up to ``count`` steps before a step: one host read."""
+        self._fold()
+        return [float(value) for value in self._values[name][max(0, step - count) : step].tolist()]
+
     def state_dict(self) -> dict[str, Any]:
         """Return the vectors, so that an epoch resumed in its middle ends with the same bits."""
         self._fold()

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from neurokit.seeding import preserved_cpu_rng
 from neurokit.task import Kind, Task
 
 Array = np.ndarray[Any, Any]
@@ -487,7 +488,8 @@ def _matthews_corrcoef(totals: _Totals) -> float:
 
 
 def _roc_auc(y_true: Array, y_score: Array, sample_weight: Array | None = None) -> float:
-    from sklearn.metrics import roc_auc_score
+    with preserved_cpu_rng():  # what scikit-learn imports may draw, and a resumed run imports it elsewhere
+        from sklearn.metrics import roc_auc_score
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a class that is missing makes it nan, which says as much
@@ -495,7 +497,8 @@ def _roc_auc(y_true: Array, y_score: Array, sample_weight: Array | None = None) 
 
 
 def _average_precision(y_true: Array, y_score: Array, sample_weight: Array | None = None) -> float:
-    from sklearn.metrics import average_precision_score
+    with preserved_cpu_rng():
+        from sklearn.metrics import average_precision_score
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a class that is missing counts 0

@@ -305,7 +305,8 @@ def _fingerprint_of(loader: Any) -> dict[str, Any]:
     """What identifies the data of a loader: hashes of the arrays it has, else its kind and size."""
     columns = {name: getattr(loader, name, None) for name in ("x", "y", "weight")}
     known: dict[str, Any] = {name: fingerprint(column) for name, column in columns.items() if column is not None}
-    return {"rows": loader.num_rows, **(known or {"source": type(loader).__name__, "batches": loader.num_batches})}
+    batches = getattr(loader, "told_batches", loader.num_batches)  # which its workers do not change
+    return {"rows": loader.num_rows, **(known or {"source": type(loader).__name__, "batches": batches})}
 
 
 def fingerprint(data: Any) -> dict[str, Any]:

@@ -6,10 +6,12 @@ import copy
 import inspect
 import logging
 import math
+import signal
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -47,6 +49,7 @@ from neurokit.rehearsal import preserved
 from neurokit.runtime import Runtime, floating_dtype
 from neurokit.seeding import rng_state, set_rng_state
 from neurokit.show_loop import LoopPlan, optimizer_call, show_loop
+from neurokit.signals import Signals
 from neurokit.state import TrainingState
 from neurokit.step import StepOutput as StepOutput
 from neurokit.step import require_gradient, score, step_logs, window_weight
@@ -129,11 +132,12 @@ class Trainer:
         self._conversion = Conversion(floating_dtype(model), self._targets)
         self._hooks = Hooks((), self)
         self._feed: loop.Feed | None = None
+        self.signals = Signals()
         self._seeded = False
         self.findings: list[Finding] = []
         self.woken: list[nn.Module] = []  # what the latest evaluation put in train()
         self._rehearsed: dict[str, Any] | None = None  # the arguments of a fit of which a few steps are tried
-        self._said: set[Finding] = set()
+        self._said: frozenset[Finding] = frozenset()
         self._fit_began = self._epoch_began = 0.0
         self._chosen = ""
         self._shown: LoopPlan | None = None
@@ -301,12 +305,19 @@ class Trainer:
                 raise ValueError(_with_code(finding))
         self._begin(plan)
         assert self._feed is not None
+        self.signals.listen(signal.SIGINT, ask=self._interrupt)
+        restore = partial(self._resume, plan.restored)
         try:
-            loop.fit(self, self._feed, plan.data.validation, plan.hooks, lambda: self._resume(plan.restored))
+            with closing(plan.data):
+                loop.fit(self, self._feed, plan.data.validation, plan.hooks, restore)
         finally:
-            self._feed.close()
             self._feed = None
+            self.signals.close()
         return self.history
+
+    def _interrupt(self) -> None:
+        """Have the loop end after the present step, when a signal asks for it."""
+        self.state.stop_reason = "interrupted"
 
     def _plan(
         self, x: Any, y: Any, weight: Any, validation_data: Any, *, batch_size: int | None, epochs: int,
@@ -489,7 +500,7 @@ class Trainer:
             return int(restored["state"]["seed"])
         return self.state.seed if self._seeded else torch.initial_seed()
 
-    def _resume(self, state: Mapping[str, Any] | None) -> None:
+    def _resume(self, state: dict[str, Any] | None) -> None:
         """Put back a checkpoint, the random streams last."""
         if state is None:
             return
@@ -514,6 +525,7 @@ class Trainer:
         if self.state.batch and not isinstance(self._feed.loader, InMemoryLoader):
             self._note(f"Resuming at batch {self.state.batch + 1}: the batches before it are passed over.")
         set_rng_state(state["rng"])
+        state.clear()  # what was read takes as much memory as the run
 
     def end_epoch(self, epoch: int, logs: dict[str, float]) -> None:
         """Write an epoch into history and record, and count it."""
@@ -597,10 +609,11 @@ class Trainer:
         self.findings.append(finding)
         if finding.level == "error":
             raise ValueError(_with_code(finding))
-        if finding.code not in {said.code for said in self._said}:
-            logger.warning("%s [%s]" if finding.code else "%s", *filter(None, (finding.message, finding.code)))
-        if finding.code:
-            self._said.add(finding)
+        if not finding.code:
+            logger.warning(finding.message)
+        elif finding not in self._said:
+            self._said = self._said | {finding}
+            logger.warning("%s [%s]", finding.message, finding.code)
 
     def rehearse(self, x: Any, y: Any = None, *, steps: int, **fit_arguments: Any) -> list[Finding]:
         """Plan a fit and try its first steps, change nothing, and return what was found: see ``nk.diagnose``."""
@@ -669,7 +682,8 @@ class Trainer:
             self._take(look, validates=False)
         self._asked_by(loader, self.task)
         self._learn_casts(loader)
-        return loop.eval_epoch(self, loader, Hooks([*callbacks, *_progress(verbose, loader.num_batches)], self))
+        with closing(loader):
+            return loop.eval_epoch(self, loader, Hooks([*callbacks, *_progress(verbose, loader.num_batches)], self))
 
     def predict(
         self, x: Any, *, batch_size: int | None = None, callbacks: Iterable[Callback] = (), verbose: int = 0

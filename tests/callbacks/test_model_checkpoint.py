@@ -249,12 +249,18 @@ def test_sigterm_ends_the_run_with_a_checkpoint_and_is_then_delivered(fit, heard
     assert fit(ModelCheckpoint(tmp_path), resume=tmp_path).history.epoch == [0, 1, 2]
 
 
-def test_sigterm_during_validation_is_answered_at_the_epochs_end(fit, heard, tmp_path):
+def test_sigterm_during_validation_leaves_it_and_the_resumed_run_validates(fit, heard, tmp_path):
     send = LambdaCallback(on_test_begin=lambda logs: os.kill(os.getpid(), signal.SIGTERM))
-    fit(send, ModelCheckpoint(tmp_path))
+    stopped = fit(send, ModelCheckpoint(tmp_path / "stopped"))
     assert heard == ["SIGTERM"]
-    assert steps(tmp_path) == [3]
-    assert checkpoint.read(tmp_path / "step-00000003")["state"]["epoch"] == 1
+    assert stopped.history.epoch == []
+    assert steps(tmp_path / "stopped") == [3]
+    counters = checkpoint.read(tmp_path / "stopped" / "step-00000003")["state"]
+    assert (counters["epoch"], counters["batch"]) == (0, 3)
+
+    resumed = fit(ModelCheckpoint(tmp_path / "stopped"), resume=tmp_path / "stopped")
+    whole = fit(ModelCheckpoint(tmp_path / "whole"))
+    assert resumed.history.history == whole.history.history
 
 
 def test_sigterm_kills_a_process_that_has_no_handler_after_everything_is_closed(tmp_path):

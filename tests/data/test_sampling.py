@@ -8,13 +8,14 @@ import torch
 from torch.utils.data import (
     BatchSampler,
     DataLoader,
+    DistributedSampler,
     RandomSampler,
     SequentialSampler,
     SubsetRandomSampler,
     WeightedRandomSampler,
 )
 
-from neurokit.data.sampling import Sampling, length
+from neurokit.data.sampling import Sampling, length, tell_epoch
 from neurokit.seeding import cpu_streams, order
 
 ROWS = list(range(23))
@@ -261,3 +262,56 @@ def test_a_length_that_only_raises_is_none():
     assert length(Refuses()) is None
     assert length(iter(())) is None
     assert length([1]) == 1
+
+
+class Wrapping(BatchSampler):
+    """A batch sampler of the user's around another, as libraries for distributed training write it."""
+
+    def __init__(self, batch_sampler):
+        self.batch_sampler = batch_sampler
+
+    def __iter__(self):
+        return iter(self.batch_sampler)
+
+    def __len__(self):
+        return len(self.batch_sampler)
+
+
+HOLDING = {
+    "a sampler": lambda sampler: {"batch_size": 4, "sampler": sampler},
+    "no batching": lambda sampler: {"batch_size": None, "sampler": sampler},
+    "torch's batch sampler": lambda sampler: {"batch_sampler": BatchSampler(sampler, 4, False)},
+    "a batch sampler of the user's": lambda sampler: {"batch_sampler": Wrapping(BatchSampler(sampler, 4, False))},
+}
+
+
+@pytest.mark.parametrize("how", HOLDING)
+def test_every_pass_is_told_to_a_distributed_sampler_wherever_it_is(how):
+    sampler = DistributedSampler(ROWS, num_replicas=2, rank=1, shuffle=True, seed=3)
+    one = sampling(**HOLDING[how](sampler))
+    for data_pass in (0, 1, 5):
+        read = [row for batch in keys(one, data_pass) for row in batch]
+        expected = DistributedSampler(ROWS, num_replicas=2, rank=1, shuffle=True, seed=3)
+        expected.set_epoch(data_pass)
+        assert read == list(expected)
+    assert sampler.epoch == 5
+
+
+def test_evaluation_tells_no_pass():
+    sampler = DistributedSampler(ROWS, num_replicas=2, rank=1, shuffle=True, seed=3)
+    sampler.set_epoch(4)
+    keys(sampling(batch_size=4, sampler=sampler), None)
+    assert sampler.epoch == 4
+
+
+def test_an_object_that_answers_to_every_name_is_told_too():
+    class Everything:
+        def __init__(self):
+            self.told = []
+
+        def __getattr__(self, name):
+            return Everything() if name in ("sampler", "batch_sampler") else self.told.append
+
+    one = Everything()
+    tell_epoch(one, 3)
+    assert one.told == [3]

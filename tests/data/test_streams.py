@@ -280,3 +280,68 @@ def test_there_is_nothing_to_remember():
     read(one, 0)
     assert one.state_dict() == {}
     one.load_state_dict({})
+
+
+def test_the_number_of_workers_is_remembered_for_their_batches_follow_from_it(caplog):
+    one = workers(num_workers=2)
+    assert one.state_dict() == {"workers": 2}
+    one.load_state_dict({"workers": 2})
+    workers().load_state_dict({"workers": 1})  # one worker makes the batches that this process would make
+    assert not caplog.text
+    workers().load_state_dict({"workers": 2})
+    assert "with 2 workers, and this one has 0" in caplog.text
+
+
+@pytest.mark.parametrize("kind", [Stream, lambda: Stream(5)])
+def test_one_worker_changes_nothing(kind):
+    for data_pass in (0, 1, None):
+        assert read(workers(kind(), num_workers=1), data_pass) == read(workers(kind()), data_pass)
+
+
+class Told(Stream):
+    """A stream that shuffles by an epoch it is told, as a streamed Hugging Face dataset does."""
+
+    def __init__(self):
+        super().__init__()
+        self.epoch = -1
+
+    def set_epoch(self, epoch):
+        self.epoch = epoch
+
+
+class Epochal:
+    def __init__(self):
+        self.told = []
+
+    def set_epoch(self, epoch):
+        self.told.append(epoch)
+
+
+class OwnLoader(DataLoader):
+    """A loader that iterates its own way, and holds a sampler all the same."""
+
+    def __iter__(self):
+        yield torch.zeros(2, 1)
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_every_training_pass_is_told_to_a_stream_that_asks_for_it(num_workers):
+    dataset = Told()
+    one = workers(dataset, num_workers=num_workers, collate_fn=lambda samples: torch.tensor([[float(dataset.epoch)]]))
+    for data_pass in (0, 3):
+        assert {x for rows, _ in read_inputs(one, data_pass) for x in rows[0]} == {data_pass}
+    list(one.batches(None))
+    assert dataset.epoch == 3
+
+
+def read_inputs(one, data_pass) -> list[tuple]:
+    return [(batch.x.tolist(), None) for batch in one.batches(data_pass)]
+
+
+def test_the_sampler_of_a_loader_that_iterates_its_own_way_is_told_every_pass():
+    source = OwnLoader([1, 2, 3])
+    object.__setattr__(source, "sampler", Epochal())
+    one = plain(source)
+    for data_pass in (0, 1, None):
+        list(one.batches(data_pass))
+    assert source.sampler.told == [0, 1]

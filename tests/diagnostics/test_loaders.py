@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, Dataset, DistributedSampler, IterableDataset, Subset, get_worker_info
+from torch.utils.data import DataLoader, Dataset, DistributedSampler, Subset, get_worker_info
 
 import neurokit as nk
 from checking import assert_clean, assert_found, fitted
@@ -123,25 +123,6 @@ def test_a_sampler_is_left_as_it_was():
     trainer, data, fit = set_up(wrapped)
     trainer.fit(*data, **fit, verbose=0)
     assert "set_epoch" not in vars(wrapped.loader.sampler)
-
-
-class Stream(IterableDataset):
-    """A stream that shuffles by its epoch, as Hugging Face's do."""
-
-    def __init__(self, shuffling: Any) -> None:
-        self._shuffling, self.epoch = shuffling, 0
-
-    def set_epoch(self, epoch):
-        self.epoch = epoch
-
-    def __iter__(self):
-        return iter(zip(X, Y, strict=True))
-
-
-def test_a_stream_that_wants_to_be_told_the_epoch_is_named():
-    loader = lambda shuffling: DataLoader(Stream(shuffling), 8)  # noqa: E731
-    assert_found(lambda: set_up(loader("buffer")), "epoch-not-set", "warning", "set_epoch of the Stream")
-    assert_clean(lambda: set_up(loader(None)))
 
 
 # ------------------------------------------------------------------------------------- the same numbers in each worker

@@ -43,6 +43,9 @@ class Callback:
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Called once, after everything was checked and before the first epoch."""
 
+    def on_interrupt(self, logs: Logs | None = None) -> None:
+        """Called between two steps, when Ctrl-C or a scheduler's signal ends the run; the whole of it can be saved."""
+
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Called on every way out of ``fit``, with the last epoch's logs."""
 

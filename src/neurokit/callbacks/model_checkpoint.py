@@ -16,7 +16,8 @@ from torch import nn
 from neurokit import checkpoint
 from neurokit.callbacks.callback import BatchLogs, Callback, Logs
 from neurokit.callbacks.monitor import Monitor
-from neurokit.callbacks.termination import Termination
+from neurokit.signals import NOTICES
+from neurokit.state import TrainingState
 
 
 class ModelCheckpoint(Callback):
@@ -28,7 +29,9 @@ class ModelCheckpoint(Callback):
 
     Weights that are not finite are not written, with a warning. A NaN never becomes the best; the best is not deleted,
     and is remembered when the run is resumed. A fresh run refuses a folder that holds the checkpoints of another one.
-    SIGTERM, as job schedulers send it, ends the run with a checkpoint and is then delivered under its old handler.
+    Ctrl-C ends the run with a checkpoint after the present step. So do SIGTERM, as schedulers and containers send it,
+    and SIGUSR1 and SIGUSR2, SLURM's notice ahead of it, unless you handle these yourself; SIGTERM is then delivered
+    under its old handler (exit code 143). A second signal acts at once.
 
     Args:
         folder: The run's folder; made if it is missing.
@@ -79,7 +82,7 @@ class ModelCheckpoint(Callback):
         self._watch = None if monitor is None else Monitor(monitor, mode, owner="ModelCheckpoint")
         self._best_step: int | None = None
         self._last_step: int | None = None
-        self._termination = Termination()
+        self._saved_at: tuple[int, int] | None = None
         self._is_ours = False  # whether the checkpoints in the folder are this run's
 
     @property
@@ -108,8 +111,9 @@ class ModelCheckpoint(Callback):
                 "validation_data or validation_split to fit, or name a monitor."
             )
         self.best, self._best_step, self._last_step = self.initial_value_threshold, None, None
+        self._saved_at = None
         self._make_folder()
-        self._termination.listen()
+        self.trainer.signals.listen(*NOTICES)
 
     def _make_folder(self) -> None:
         """Make the run's folder, and find out that it can be written before anything is trained."""
@@ -142,9 +146,6 @@ class ModelCheckpoint(Callback):
 
     def on_train_batch_end(self, batch: int, logs: BatchLogs | None = None) -> None:
         state = self.trainer.state
-        if self._termination.requested:
-            self._save()
-            raise KeyboardInterrupt  # ends fit in order; on_train_end delivers the signal
         if self.save_every is None or state.step % self.save_every:
             return
         if state.batch != state.steps_per_epoch or self.save_best_only:  # else the epoch's end writes this step
@@ -153,10 +154,12 @@ class ModelCheckpoint(Callback):
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         value = None if self._watch is None else self._watch.read(logs or {})
         is_best = self._is_best(value)
-        if is_best or not self.save_best_only or self._termination.requested:
+        if is_best or not self.save_best_only:
             self._save(value if is_best else None)
-        if self._termination.requested:
-            raise KeyboardInterrupt
+
+    def on_interrupt(self, logs: Logs | None = None) -> None:
+        if self._is_ours and self._saved_at != _position(self.trainer.state):
+            self._save()
 
     def _is_best(self, value: float | None) -> bool:
         if self._watch is None or value is None:
@@ -174,6 +177,7 @@ class ModelCheckpoint(Callback):
             )
             return
         self._last_step = self.trainer.state.step
+        self._saved_at = _position(self.trainer.state)
         if best is not None:
             self.best, self._best_step = best, self._last_step
         path = self.folder / checkpoint.step_name(self._last_step)
@@ -195,7 +199,6 @@ class ModelCheckpoint(Callback):
                 self._write_record()
         finally:
             self._is_ours = False
-            self._termination.deliver()
 
     def state_dict(self) -> dict[str, Any]:
         return {"best": self.best, "best_step": self._best_step, "last_step": self._last_step}
@@ -203,6 +206,10 @@ class ModelCheckpoint(Callback):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.best, self._best_step, self._last_step = state["best"], state["best_step"], state["last_step"]
         self._is_ours = self._existing(self.trainer.state.step) is not None
+
+
+def _position(state: TrainingState) -> tuple[int, int]:
+    return state.epoch, state.step
 
 
 @torch.no_grad()

@@ -7,12 +7,15 @@ import zlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from torch.utils.data import DataLoader, Dataset, Subset
+from torch.utils.data import DataLoader, Dataset, Subset, default_collate, get_worker_info
 
 from neurokit.data.batch import Batch, look_at, parse_batch
+from neurokit.data.ragged import refuse_ragged
 from neurokit.data.sampling import Key, Sampling
-from neurokit.data.workers import Reader
+from neurokit.data.workers import COLLATING, DONE, WHOLE, Asked, Failure, Progress, Reader, in_worker
 from neurokit.seeding import cpu_streams, seed_sample, set_cpu_streams
+
+SHOWN = 32  # so many indices of a batch are written out
 
 
 class DatasetLoader:
@@ -55,6 +58,10 @@ class DatasetLoader:
         """Yield what is read for single keys, each as a batch of its own, for a look; no random stream is moved."""
         yield from self._reader.in_one_worker(batch_sampler=[[key] for key in keys])
 
+    def close(self) -> None:
+        """End the workers that read."""
+        self._reader.close()
+
     def state_dict(self) -> dict[str, Any]:
         """Where a sampler with a generator of its own stands."""
         return self.sampling.state_dict()
@@ -70,6 +77,7 @@ class _SeededDataset(Dataset[Any]):
     Attributes:
         drawn: The streams that samples were seen to draw from. Only these are seeded, which costs up to 6 us a sample.
             A batch that draws from another is forgotten, and read again.
+        progress: Which sample is read now.
     """
 
     def __init__(self, description: DataLoader[Any], seed: int) -> None:
@@ -78,8 +86,22 @@ class _SeededDataset(Dataset[Any]):
         self.batched = description.batch_sampler is not None
         self.at_once = self.batched and _reads_at_once(self.dataset)
         self.drawn: set[str] = set()
+        self.progress = Progress()
 
-    def __getitems__(self, keys: list[Key]) -> Any:
+    def __getitems__(self, asked: Asked) -> Any:
+        self.progress.begin(asked.number)
+        try:
+            batch = self._undisturbed(asked.keys)
+        except Exception as error:
+            error.add_note(f"Raised while {self.told(asked.keys, asked.number, self.progress.place)}{in_worker()}.")
+            if get_worker_info() is None:
+                raise
+            batch = Failure(error)
+        self.progress.reach(DONE)
+        return batch
+
+    def _undisturbed(self, keys: list[Key]) -> Any:
+        """Read a batch and leave the global streams as they were."""
         before = cpu_streams()
         try:
             while True:
@@ -95,11 +117,48 @@ class _SeededDataset(Dataset[Any]):
                 set_cpu_streams(before)
 
     def _read(self, keys: list[Key]) -> Any:
+        reach = self.progress.reach
         if self.batched and not self.at_once:
-            return self.collate([self._sample(key) for key in keys])
+            samples = []
+            for place, key in enumerate(keys):
+                reach(place)
+                samples.append(self._sample(key))
+            return self._collated(samples, keys)
+        reach(WHOLE)
         self._seed(keys[0])
         indices = [index for _, index in keys]
-        return self.collate(self.dataset.__getitems__(indices) if self.batched else self.dataset[indices[0]])  # type: ignore[attr-defined]
+        if not self.batched:
+            return self._collated(self.dataset[indices[0]], keys)
+        return self._collated(self.dataset.__getitems__(indices), keys)  # type: ignore[attr-defined]
+
+    def _collated(self, samples: Any, keys: list[Key]) -> Any:
+        self.progress.reach(COLLATING)
+        try:
+            return self.collate(samples)
+        except Exception as error:
+            if self.collate is default_collate:
+                refuse_ragged(samples, [self._index(key) for key in keys], error)
+            raise
+
+    def told(self, keys: list[Key] | None, number: int, place: int) -> str:
+        """Say what is done at a place of a batch, the samples by the indices the user knows."""
+        if keys is None:
+            return f"at batch {number}"
+        indices = [self._index(key) for key in keys]
+        shown = f"[{', '.join(indices[:SHOWN])}{f', ... {len(indices)} in all' if len(indices) > SHOWN else ''}]"
+        batch = f"the samples {shown}" if len(indices) > 1 else f"sample {indices[0]}" if indices else "an empty batch"
+        if 0 <= place < len(indices):
+            return f"reading sample {indices[place]}" + (f" of the batch {shown}" if len(indices) > 1 else "")
+        doing = {COLLATING: "collating", DONE: "waiting for work, after"}
+        return f"{doing.get(place, 'reading')} {batch}"
+
+    def _index(self, key: Key) -> str:
+        """A sample's index in the user's own dataset, also where a Subset of it is read."""
+        dataset: Any = self.dataset
+        index = key[1]
+        while type(dataset) is Subset:
+            dataset, index = dataset.dataset, dataset.indices[index]
+        return repr(index.item() if hasattr(index, "item") else index)
 
     def _sample(self, key: Key) -> Any:
         self._seed(key)

@@ -82,6 +82,9 @@ class InMemoryLoader:
         first = torch.arange(min(self.batch_size, self._available))
         return self._rebuild(tuple(_gather(column, self._numbers(first)) for column in self.columns))
 
+    def close(self) -> None:
+        """Nothing to end."""
+
     def state_dict(self) -> dict[str, Any]:
         """Nothing: the order is a function of seed and pass."""
         return {}

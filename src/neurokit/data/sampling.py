@@ -44,8 +44,7 @@ class Sampling:
             self.num_rows = rows = keys - keys % self.size if self.drop_last else keys
             self.joins = join_lone_row and rows % self.size == 1 and rows > self.size > 1
             self.num_batches = -(-rows // self.size) - self.joins
-        self._samplers = [self.sampler, getattr(self.sampler, "sampler", None)]  # a batch sampler may hold another
-        generators = [getattr(sampler, "generator", None) for sampler in self._samplers]
+        generators = [getattr(sampler, "generator", None) for sampler in _held(self.sampler)]
         self._generator = next((one for one in generators if isinstance(one, torch.Generator)), None)
         self._began: tuple[int, torch.Tensor] | None = None  # the last pass, and where the generator stood then
         self.enter(None, 0)
@@ -82,9 +81,7 @@ class Sampling:
         if data_pass is None:
             with self._preserved_generator():
                 return self._drawn(None)
-        for sampler in self._samplers:
-            if (tell := getattr(sampler, "set_epoch", None)) is not None:  # a DistributedSampler has it
-                tell(data_pass)
+        tell_epoch(self.sampler, data_pass)
         if self._generator is not None:
             if self._began is not None and self._began[0] == data_pass:
                 self._generator.set_state(self._began[1])
@@ -122,6 +119,26 @@ class Sampling:
         if self._generator is not None and state:
             self._began = int(state["pass"]), state["began"]
             self._generator.set_state(state["generator"])
+
+
+def tell_epoch(source: Any, data_pass: int) -> None:
+    """Call ``set_epoch`` wherever a sampler, or what holds one, has it: a ``DistributedSampler`` shuffles by it."""
+    for one in _held(source):
+        if callable(tell := getattr(one, "set_epoch", None)):
+            tell(data_pass)
+
+
+def _held(source: Any) -> list[Any]:
+    """A sampler or loader and the samplers inside it, each once: a batch sampler may hold another, as a loader does."""
+    found: list[Any] = []
+    left = [source]
+    while left and len(found) < 8:  # an object that answers to every name would never end
+        one = left.pop(0)
+        if not any(one is other for other in found):
+            found.append(one)
+            inner = (getattr(one, name, None) for name in ("batch_sampler", "sampler"))
+            left += [sampler for sampler in inner if sampler is not None]
+    return found
 
 
 def shuffles_all(sampler: Any) -> bool:

@@ -67,6 +67,10 @@ class Loader(Protocol):
         """Return a first batch for a look, disturbing nothing."""
         ...
 
+    def close(self) -> None:
+        """End what reads: the workers of a pass that broke off would live as long as its traceback."""
+        ...
+
     def state_dict(self) -> dict[str, Any]:
         """What it takes to enter the present pass again, beyond seed, pass and batch."""
         ...

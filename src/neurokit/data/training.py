@@ -50,6 +50,12 @@ class TrainingData:
     validation: Loader | None = None
     split: dict[str, Any] = field(default_factory=dict)
 
+    def close(self) -> None:
+        """End what reads."""
+        for loader in (self.train, self.validation):
+            if loader is not None:
+                loader.close()
+
     @classmethod
     def read(
         cls,

@@ -5,19 +5,17 @@ from __future__ import annotations
 import pickle
 import random
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import islice
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, DistributedSampler, IterableDataset, Subset
+from torch.utils.data import DataLoader, Dataset, DistributedSampler, IterableDataset, Subset, get_worker_info
 
 from neurokit.data.datasets import DatasetLoader
 from neurokit.data.sources import Loader
-from neurokit.data.workers import Reader
 from neurokit.diagnostics.finding import Finding
 from neurokit.diagnostics.first_epoch import FirstEpoch
 from neurokit.diagnostics.samplers import held, source_of
@@ -122,20 +120,36 @@ def _fingerprint(generator: Any) -> int:
 def _drawn_by_two_workers(description: Any, loader: Loader) -> list[list[tuple[str, int, int]]]:
     """Ask two workers, started as the user's are, for a sample; return of each what its generators drew."""
     key = loader.sampling.front()[0][1] if isinstance(loader, DatasetLoader) else None
-    probe = _Drawing(description.dataset, loader.sampling.gives_lists if isinstance(loader, DatasetLoader) else False)
-    reader = Reader(description, probe, batch_sampler=[[key], [key]], collate_fn=_as_it_is)
-    two = reader._make(num_workers=2, persistent_workers=False, prefetch_factor=1)
+    two = DataLoader(
+        _Drawing(description.dataset), batch_sampler=[[key], [key]], collate_fn=_as_it_is, num_workers=2,
+        worker_init_fn=_Start(description.worker_init_fn), generator=torch.Generator(), prefetch_factor=1,
+        multiprocessing_context=description.multiprocessing_context, timeout=description.timeout or 60,
+    )  # fmt: skip
     try:
-        return list(islice(two, 2))
+        return list(two)
     except Exception:  # what does not load says so itself when it trains
         return []
+
+
+class _Start:
+    """Shows the user's ``worker_init_fn`` the user's dataset."""
+
+    def __init__(self, user_function: Callable[[int], None] | None) -> None:
+        self.user_function = user_function
+
+    def __call__(self, worker_id: int) -> None:
+        info = get_worker_info()
+        assert info is not None
+        object.__setattr__(info, "dataset", info.dataset.dataset)  # type: ignore[attr-defined]
+        if self.user_function is not None:
+            self.user_function(worker_id)
 
 
 class _Drawing(Dataset[Any]):
     """Reads a row in a worker; gives the state of each generator before and after, where it drew."""
 
-    def __init__(self, dataset: Any, gives_lists: bool) -> None:
-        self.dataset, self.gives_lists = dataset, gives_lists
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
 
     def __getitems__(self, keys: list[Any]) -> list[tuple[str, int, int]]:
         found = generators(self.dataset)

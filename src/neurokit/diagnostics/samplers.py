@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from neurokit.data.datasets import DatasetLoader
 from neurokit.data.sources import Loader
@@ -63,7 +63,7 @@ def source_of(loader: Loader) -> Any:
 
 
 class EpochCalls:
-    """Notes whether anybody calls ``set_epoch`` of the samplers, and streams, that we do not call ourselves.
+    """Notes whether anybody, the loader among them, calls ``set_epoch`` of the samplers inside a user's data.
 
     Args:
         loader: The training data.
@@ -71,10 +71,7 @@ class EpochCalls:
 
     def __init__(self, loader: Loader) -> None:
         source = source_of(loader)
-        ours = [id(one) for one in loader.sampling._samplers] if isinstance(loader, DatasetLoader) else []
-        found = (
-            [] if source is None else [one for one in held(source) if _changes_with_epoch(one) and id(one) not in ours]
-        )
+        found = [] if source is None else [one for one in held(source) if _changes_with_epoch(one)]
         self._called: set[int] = set()
         self._watched = [one for one in found if self._watch(one)]
 
@@ -103,10 +100,9 @@ class EpochCalls:
 
 
 def _changes_with_epoch(one: Any) -> bool:
-    """Tell whether ``set_epoch`` changes an order: not where ``shuffle`` is off."""
-    if isinstance(one, (DataLoader, dict, list, tuple)) or not callable(getattr(one, "set_epoch", None)):
+    """Tell whether ``set_epoch`` changes an order: not where ``shuffle`` is off. A dataset goes to workers as it is."""
+    if isinstance(one, (DataLoader, Dataset)) or not callable(getattr(one, "set_epoch", None)):
         return False
     if "set_epoch" in getattr(one, "__dict__", {}):
         return False
-    shuffles = getattr(one, "shuffle", getattr(one, "_shuffling", True))  # Hugging Face's streams keep it in _shuffling
-    return callable(shuffles) or (shuffles is not None and bool(shuffles))
+    return bool(getattr(one, "shuffle", True))
