@@ -32,7 +32,15 @@ class Summed(nn.Module):
         return (predictions - targets).abs().sum()
 
 
-@pytest.mark.parametrize("loss", [squared_sum, lambda p, t: torch.sum((p - t) ** 2), Summed()])
+def inside(loss):
+    """A function that calls a loss of torch."""
+    return lambda predictions, targets: loss(predictions, targets)
+
+
+SUMS = [squared_sum, lambda p, t: torch.sum((p - t) ** 2), Summed(), inside(nn.L1Loss(reduction="sum"))]
+
+
+@pytest.mark.parametrize("loss", SUMS)
 def test_a_loss_of_the_users_own_that_is_a_sum_is_named(loss):
     assert_found(lambda: regression(loss), "sum-loss", "warning", "twice the rows give twice the loss", ".sum(dim=1)")
 
@@ -52,6 +60,7 @@ def test_losses_that_are_means_are_no_finding():
         lambda p, t: ((p - t) ** 2).sum() / len(p),
         lambda p, t: 1 - F.cosine_similarity(p.flatten(), t.flatten(), dim=0),
         lambda p, t: (p - t).norm(),
+        inside(nn.MSELoss()),
         lambda p, t: torch.logcosh(p - t).mean() if hasattr(torch, "logcosh") else F.huber_loss(p, t),
     ):
         assert_clean(lambda loss=loss: regression(loss))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from typing import Any
 
 import pytest
@@ -562,6 +563,32 @@ def test_a_part_that_is_called_and_gets_no_gradient_is_named(cut):
 @pytest.mark.parametrize("both", [False, True])
 def test_heads_not_in_use_and_parts_under_no_grad_are_no_finding(cut, both):
     assert_clean(lambda: set_up(Parts(cut, both)))
+
+
+def test_a_head_that_only_the_loss_looks_at_is_no_finding():
+    class Aside(Parts):
+        def forward(self, x):
+            features = torch.relu(self.backbone(x))
+            self.aside = self.other(features)
+            return self.head(features)
+
+    def make():
+        model = Aside()
+        return set_up(model, loss=lambda p, y: nn.functional.cross_entropy(p, y) + model.aside.square().mean())
+
+    assert_clean(make)
+
+
+def test_a_model_that_is_copied_while_its_step_is_watched_can_be_pickled():
+    class Copies(Stepper):
+        def train_step(self, batch):
+            if self.state.step == 0:
+                self.copied = copy.deepcopy(self.model)
+            return super().train_step(batch)
+
+    trainer, data, fit = set_up(net(), Copies)
+    trainer.fit(*data, **fit, verbose=0)
+    assert pickle.loads(pickle.dumps(trainer.copied))(data[0]).shape == (64, 3)
 
 
 def test_a_model_with_spectral_norm_is_no_finding():

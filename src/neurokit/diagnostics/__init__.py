@@ -31,7 +31,6 @@ BEFORE = _by_code(
     outputs.no_gradient,
     outputs.double_softmax,
     steps.not_in_optimizer,
-    steps.unreached_parameters,
     schedules.schedule_length,
     schedules.schedule_unused,
     reductions.sum_loss,
@@ -46,6 +45,7 @@ AFTER = {"sum-loss": reductions.hidden_sum, "schedule-length": schedules.built_s
     reductions.ignored_sample_weight,
     loaders.epoch_not_set,
     steps.gradients_not_cleared,
+    steps.unreached_parameters,
     modes.batchnorm_in_evaluation,
     steps.nothing_learns,
 )  # errors last: they end the fit, and what comes before them is told

@@ -282,19 +282,27 @@ class AtWork:
         self._handles += [*own, optimizer.register_step_pre_hook(before), optimizer.register_step_post_hook(after)]
 
     def _watch_calls(self, name: str, module: nn.Module) -> None:
-        modes = self.modes[name] = []
-
-        def look(called: nn.Module, _: Any) -> None:
-            if len(modes) < 3 and torch.is_grad_enabled() and modes[-1:] != [called.training]:
-                modes.append(called.training)
-
-        self._handles.append(module.register_forward_pre_hook(look))
+        called = _Called()
+        self.modes[name] = called.modes
+        self._handles.append(module.register_forward_pre_hook(called))
 
     def remove(self) -> None:
         """Take all hooks away; what was seen stays."""
         for handle in self._handles:
             handle.remove()
         self._handles = []
+
+
+class _Called:
+    """Notes in which modes a module is called; a class, since a model may be copied meanwhile, and pickled."""
+
+    def __init__(self) -> None:
+        self.modes: list[bool] = []
+
+    def __call__(self, module: nn.Module, _: Any) -> None:
+        modes = self.modes
+        if len(modes) < 3 and torch.is_grad_enabled() and modes[-1:] != [module.training]:
+            modes.append(module.training)
 
 
 def watched_modules(model: nn.Module) -> list[tuple[str, nn.Module]]:

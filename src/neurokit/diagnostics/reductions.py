@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
+from itertools import islice
 from types import FunctionType
 from typing import Any
 
@@ -15,10 +16,12 @@ from neurokit.data.batch import Batch, count_rows
 from neurokit.diagnostics.finding import Finding
 from neurokit.diagnostics.first_epoch import FirstEpoch
 from neurokit.diagnostics.setup import Setup
+from neurokit.losses import NUMBERS
 from neurokit.seeding import preserved_rng
 from neurokit.tree import map_tensors
 
-_MOST_ROWS = 256  # a look at a part of a large batch tells the same
+_MOST_ROWS = 64  # a look at a part of a large batch tells the same
+_MOST_COUNTS = 6
 
 
 def sum_loss(setup: Setup) -> Finding | None:
@@ -47,7 +50,7 @@ def _forgetful(function: Any) -> Callable[..., Any] | None:
     """A loss that can be called once more without leaving a trace: it, or a copy; ``None`` if nobody can tell."""
     if isinstance(function, FunctionType):
         inside = [cell.cell_contents for cell in function.__closure__ or ()]
-        plain = (int, float, str, bool, type(None), Tensor, FunctionType)
+        plain = (int, float, str, type(None), Tensor, FunctionType, *NUMBERS)
         return function if all(isinstance(one, plain) for one in inside) else None
     if isinstance(function, nn.Module) and not any(True for _ in function.parameters()):
         try:
@@ -98,7 +101,7 @@ def hidden_weights(epoch: FirstEpoch) -> Finding | None:
     look = _look(epoch)
     if look is None or look.plain or look.whole.weight is not None or look.whole.parts:
         return None
-    for name, weights in _countable(look.batch, look.rows):
+    for name, weights in islice(_countable(look.batch, look.rows), _MOST_COUNTS):
         order = weights.argsort()
         first, second = order[: look.rows // 2], order[look.rows // 2 :]
         halves = [(rows, look.call(_rows_of(look.batch, rows))) for rows in (first, second)]
@@ -112,8 +115,8 @@ def hidden_weights(epoch: FirstEpoch) -> Finding | None:
             return Finding(
                 "warning",
                 f"compute_loss returns a mean over {name}, {int(weights.sum())} of them in {look.rows} rows, and does "
-                "not say so: batches are averaged by rows, which here makes "
-                f"{by_rows:.4g} of {whole:.4g}. Return StepOutput(loss, predictions, targets, weight={name}.sum()).",
+                "not say so: batches are averaged by their rows, so one with few of them counts as much as one with "
+                f"many. Return StepOutput(loss, predictions, targets, weight={name}.sum()).",
             )
     return None
 
@@ -200,6 +203,7 @@ def _rows_of(batch: Batch, rows: Tensor) -> Batch:
 
 def _countable(batch: Batch, rows: int) -> Iterator[tuple[str, Tensor]]:
     """What a loss may count in a batch: its words in Python, and how many there are in each row."""
+    told: list[Tensor] = []
     for path, tensor in [*_leaves(batch.y, "batch.y"), *_leaves(batch.x, "batch.x")]:
         if tensor.is_floating_point():
             counts = {f"(~{path}.isnan())": ~tensor.isnan()}
@@ -211,7 +215,9 @@ def _countable(batch: Batch, rows: int) -> Iterator[tuple[str, Tensor]]:
             counts[path] = tensor == 1
         for name, counted in counts.items():
             per_row = counted.reshape(rows, -1).sum(1).double().cpu()
-            if per_row.min() < per_row.max():  # the same number in each row is a mean over rows
+            known = any(torch.equal(per_row, one) for one in told)
+            if per_row.min() < per_row.max() and not known:  # the same number in each row is a mean over rows
+                told.append(per_row)
                 yield name, per_row
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 from types import FunctionType, ModuleType
 from typing import Any
 
@@ -49,7 +50,7 @@ def _members(one: Any) -> list[Any]:
     if isinstance(one, (list, tuple)):
         return list(one[:64])
     if isinstance(one, dict):
-        return list(one.values())[:64]
+        return list(islice(one.values(), 64))
     return list(vars(one).values()) if hasattr(one, "__dict__") else []
 
 
@@ -101,7 +102,7 @@ class EpochCalls:
 
 def _changes_with_epoch(one: Any) -> bool:
     """Tell whether ``set_epoch`` changes an order: not where ``shuffle`` is off. A dataset goes to workers as it is."""
-    if isinstance(one, (DataLoader, Dataset)) or not callable(getattr(one, "set_epoch", None)):
+    if isinstance(one, (DataLoader, Dataset)) or not callable(getattr(type(one), "set_epoch", None)):
         return False
     if "set_epoch" in getattr(one, "__dict__", {}):
         return False

@@ -14,7 +14,6 @@ from neurokit.diagnostics.finding import Finding
 from neurokit.diagnostics.first_epoch import FirstEpoch
 from neurokit.diagnostics.setup import Setup
 from neurokit.seeding import preserved_rng
-from neurokit.tree import map_tensors
 
 
 def not_in_optimizer(setup: Setup) -> Finding | None:
@@ -46,43 +45,36 @@ def zero_learning_rate(setup: Setup) -> Finding | None:
     )
 
 
-def unreached_parameters(setup: Setup) -> Finding | None:
+def unreached_parameters(epoch: FirstEpoch) -> Finding | None:
     """A part of the model is called and gets no gradient: detach(), .data or NumPy stands behind it (S15)."""
-    if setup.outputs is None or setup.batch is None:
+    setup, still = epoch.setup, set(epoch.still)
+    if not setup.plain or setup.batch is None or setup.batch.y is None:
         return None
-    reached = _leaves(setup.outputs)
-    trainable = {name: one for name, one in setup.model.named_parameters() if one.requires_grad}
-    left = {name: one for name, one in trainable.items() if id(one) not in reached}
-    if not left or len(left) == len(trainable):  # all of them: no-gradient says so
+    trainable = {name: one for name, one in epoch.model.named_parameters() if one.requires_grad}
+    left = {name: one for name, one in trainable.items() if one.grad is None and name in still}
+    if not left or len(left) == len(trainable):  # all of them: nothing-learns says so
         return None
-    called = _called_with_gradients(setup.model, setup.batch.x)  # one more forward pass, for a suspicious model only
-    owners = dict(setup.model.named_modules())
-    left = {name: one for name, one in left.items() if owners[name.rpartition(".")[0]] in called}
-    if not left:  # parts that are not in use, or in use under no_grad(), are so on purpose
+    outputs, called = _run_once(epoch.model, setup.batch.x)  # one more forward pass, for a suspicious model only
+    reached = _leaves(outputs)
+    owners = dict(epoch.model.named_modules())
+    cut = [name for name, one in left.items() if owners[name.rpartition(".")[0]] in called and id(one) not in reached]
+    if not cut or not reached:  # parts that are not in use, or in use under no_grad(), are so on purpose
         return None
     return Finding(
         "warning",
-        f"{listed(left)} can learn and never will: their layers are called, and no gradient flows back to them from "
-        "any output. Look for detach(), .data, .item(), NumPy or argmax between these layers and the output, or freeze "
-        "them with requires_grad_(False).",
+        f"{listed(cut)} can learn and got no gradient in the first epoch: their layers are called, and nothing flows "
+        "back to them from any output. Look for detach(), .data, .item(), NumPy or argmax between these layers and the "
+        "output, or freeze them with requires_grad_(False).",
     )
 
 
 def _leaves(outputs: Any) -> set[int]:
-    """The ids of the tensors that gradients of any output flow back to."""
-    found: set[int] = set()
-    ahead: list[Any] = []
-
-    def start(tensor: Tensor) -> Tensor:
-        if tensor.grad_fn is None:
-            found.add(id(tensor))
-        else:
-            ahead.append(tensor.grad_fn)
-        return tensor
-
-    if hasattr(outputs, "__dict__") and not isinstance(outputs, (Tensor, Mapping)):
-        outputs = dict(vars(outputs))
-    map_tensors(start, outputs)
+    """The ids of the tensors that gradients of any output flow back to; none where an output cannot be looked into."""
+    tensors: list[Tensor] = []
+    if not _collect(outputs, tensors):
+        return set()
+    found = {id(one) for one in tensors if one.grad_fn is None}
+    ahead: list[Any] = [one.grad_fn for one in tensors if one.grad_fn is not None]
     seen = set(ahead)
     while ahead:
         node = ahead.pop()
@@ -94,8 +86,21 @@ def _leaves(outputs: Any) -> set[int]:
     return found
 
 
-def _called_with_gradients(model: nn.Module, x: Any) -> set[nn.Module]:
-    """The modules that ``forward`` calls with gradients switched on."""
+def _collect(value: Any, tensors: list[Tensor]) -> bool:
+    """Gather the tensors of a model's outputs; tell whether these hold nothing else that could have some."""
+    if isinstance(value, Tensor):
+        tensors.append(value)
+        return True
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return True
+    members = value.values() if isinstance(value, Mapping) else value if isinstance(value, (tuple, list)) else None
+    if members is None and hasattr(value, "__dict__"):
+        members = vars(value).values()
+    return members is not None and all(_collect(one, tensors) for one in members)
+
+
+def _run_once(model: nn.Module, x: Any) -> tuple[Any, set[nn.Module]]:
+    """Return the outputs of ``forward`` with their graph, and the modules it calls with gradients switched on."""
     called: set[nn.Module] = set()
 
     def note(module: nn.Module, _: Any) -> None:
@@ -105,11 +110,10 @@ def _called_with_gradients(model: nn.Module, x: Any) -> set[nn.Module]:
     handles = [module.register_forward_pre_hook(note) for module in model.modules()]
     try:
         with modes.evaluating(model), torch.enable_grad(), preserved_rng():
-            model(*x) if type(x) is tuple else model(**x) if type(x) is dict else model(x)
+            return (model(*x) if type(x) is tuple else model(**x) if type(x) is dict else model(x)), called
     finally:
         for handle in handles:
             handle.remove()
-    return called
 
 
 def gradients_not_cleared(epoch: FirstEpoch) -> Finding | None:
