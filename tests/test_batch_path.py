@@ -68,8 +68,9 @@ def fit_and_trace(**arguments):
 
 def test_five_frames_in_two_files_stand_between_fit_and_forward():
     model, _ = fit_and_trace()
+    stacks = [stack[stack.index(("trainer.py", "fit")) :] for stack in model.stacks]  # its keywords are read before
     assert (
-        model.stacks
+        stacks
         == [
             [
                 ("trainer.py", "fit"),

@@ -166,13 +166,24 @@ def test_help_shows_an_example(command: str, capsys: pytest.CaptureFixture[str])
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["fly"], ["quickstart", "--epochs", "0"], ["quickstart", "--epochs", "many"]]
+    ("arguments", "said"),
+    [
+        ([], "neurokit: the following arguments are required: COMMAND"),
+        (["docter"], "Did you mean 'doctor'? See neurokit --help."),
+        (["quickstart", "--epochs", "0"], "--epochs: takes a whole number of 1 or more, got '0'"),
+        (["quickstart", "--epochs", "many"], "--epochs: takes a whole number of 1 or more, got 'many'"),
+        (["quickstart", "--epoch", "3"], "Did you mean '--epochs'? See neurokit quickstart --help."),
+    ],
 )
-def test_wrong_usage_ends_with_2(arguments: list[str]) -> None:
+def test_wrong_usage_ends_with_2_and_one_sentence(arguments: list[str], said: str, capsys) -> None:
     with pytest.raises(SystemExit) as ended:
         cli.main(arguments)
 
+    captured = capsys.readouterr()
     assert ended.value.code == 2
+    assert said in captured.err
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""
 
 
 def test_a_failure_is_one_sentence_on_stderr(tmp_path: Path) -> None:
@@ -183,3 +194,92 @@ def test_a_failure_is_one_sentence_on_stderr(tmp_path: Path) -> None:
     assert run.returncode == 1
     assert run.stderr.count("\n") == 1
     assert run.stderr.startswith("neurokit quickstart: ")
+
+
+@pytest.mark.parametrize("arguments", [["quickstart", "--seed", "-1", "--json"], ["doctor", "--jsom", "--json"]])
+def test_with_json_an_error_is_one_object_on_stderr(arguments: list[str], tmp_path: Path) -> None:
+    run = _neurokit(*arguments, folder=tmp_path)
+
+    error = json.loads(run.stderr)
+    assert run.returncode == error["exit_code"] == 2
+    assert error["command"] == arguments[0]
+    assert run.stdout == ""
+    assert not list(tmp_path.iterdir())
+
+
+def test_with_json_quickstart_prints_one_object_and_nothing_else(tmp_path: Path) -> None:
+    run = _neurokit("quickstart", "--epochs", "1", "--json", folder=tmp_path)
+
+    printed = json.loads(run.stdout)
+    assert run.returncode == 0, run.stderr
+    assert printed["folder"] == "runs/quickstart"
+    assert printed["epochs"] == 1
+    assert 0 < printed["test"]["accuracy"] <= 1
+
+
+def test_training_that_fails_ends_with_4(monkeypatch, capsys) -> None:
+    def diverges(options: object) -> int:
+        trainer = nk.Trainer(torch.nn.Linear(1, 1), loss="mse", optimizer="sgd", learning_rate=1e30, device="cpu")
+        trainer.fit(torch.ones(64, 1), torch.ones(64, 1), epochs=3, verbose=0)
+        return 0
+
+    monkeypatch.setattr(cli, "_doctor", diverges)
+
+    assert cli.main(["doctor"]) == 4
+    assert "The loss is" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (cli.CommandError(cli.Exit.DATA, "no column 'age'"), 3),
+        (OSError(28, "No space left on device"), 1),
+        (KeyboardInterrupt(), 130),
+    ],
+    ids=["data", "disk", "ctrl-c"],
+)
+def test_what_ends_a_command_has_its_code(error: BaseException, code: int, monkeypatch, capsys) -> None:
+    def fails(options: object) -> int:
+        raise error
+
+    monkeypatch.setattr(cli, "_doctor", fails)
+
+    assert cli.main(["doctor"]) == code
+    assert capsys.readouterr().err.startswith("neurokit doctor: ")
+
+
+@pytest.mark.parametrize("error", [OSError("gone"), ValueError("no number"), TypeError("no table")])
+def test_what_is_wrong_with_a_file_in_a_block_of_data_ends_with_3(error: Exception) -> None:
+    with pytest.raises(cli.CommandError, match=str(error)) as caught, cli.ending_with(cli.Exit.DATA):
+        raise error
+    assert caught.value.code == 3
+
+
+def test_sigterm_in_training_leaves_a_checkpoint_and_ends_as_the_signal(tmp_path: Path) -> None:
+    command = [sys.executable, "-u", "-m", "neurokit.cli", "quickstart", "--epochs", "100000"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                if line.startswith("epoch 1/"):
+                    break
+            process.send_signal(signal.SIGTERM)
+            said = process.communicate(timeout=60)[0]
+        finally:
+            process.kill()
+
+    assert process.returncode == -signal.SIGTERM, said  # 143 in a shell
+    assert list((tmp_path / "runs" / "quickstart").glob("step-*"))
+
+
+def test_help_and_documentation_list_every_exit_code(capsys) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    helped = capsys.readouterr().out
+    page = Path(__file__).parents[1] / "docs" / "command.md"
+    documented = dict(re.findall(r"^\| (\d+) \| (.+) \|$", page.read_text(), re.MULTILINE))
+
+    assert documented == {str(int(code)): meaning for code, meaning in cli.MEANINGS.items()}
+    assert all(f"{int(code):<4} {meaning}" in helped for code, meaning in cli.MEANINGS.items())

@@ -61,3 +61,21 @@ def test_timing_leaves_the_global_random_stream_alone() -> None:
     time_matmul("cpu", size=4, repeats=1)
 
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("preference", [None, True, 1.5, ["cpu"]])
+def test_what_is_no_device_is_refused_with_what_is_here(preference: object) -> None:
+    with pytest.raises(TypeError, match=r"device is a name such as 'cuda:0' .* This machine has: .*cpu.*Pass 'auto'"):
+        nk.select_device(preference)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("name", "meant"), [("gpu", "'cuda'"), ("cudda", "'cuda'"), ("metal", "'mps'")])
+def test_another_name_of_a_device_is_answered_with_torchs(name: str, meant: str) -> None:
+    with pytest.raises(ValueError, match=f"Did you mean {meant}"):
+        nk.select_device(name)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_a_machine_without_a_gpu_says_why() -> None:
+    with pytest.raises(ValueError, match=r"This torch \(.*\) (finds no GPU with a driver|was installed without CUDA)"):
+        nk.select_device("cuda:3")

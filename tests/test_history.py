@@ -95,7 +95,7 @@ def test_errors_say_what_there_is_and_what_to_do() -> None:
         history.best("lr")
     with pytest.raises(ValueError, match="'never' was NaN in each of the 4 epochs"):
         history.best("never", mode="min")
-    with pytest.raises(ValueError, match='"auto", "min" or "max", got \'lowest\''):
+    with pytest.raises(ValueError, match="mode is one of 'auto', 'min', 'max', got 'lowest'"):
         history.best("loss", mode="lowest")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"The history is empty.*Call fit first"):
         History({"loss": "min"}).best("loss")

@@ -1,5 +1,7 @@
 """End to end: whatever form the data have, ``fit``, ``evaluate`` and ``predict`` do what plain tensors would."""
 
+import itertools
+import logging
 import random
 
 import numpy as np
@@ -10,6 +12,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset, WeightedRandomSampler
 
+import neurokit as nk
 from neurokit import Trainer
 from neurokit.seeding import cpu_streams
 
@@ -126,6 +129,24 @@ def test_every_form_with_an_order_of_its_own_trains_as_the_plain_tensors_in_orde
     settings = {"shuffle": False} if form == "arrays" else {}
     expected = weights(fit(TX, TY, batch_size=8, shuffle=False))
     assert torch.equal(weights(fit(*data, **with_batch_size(data), **settings)), expected)
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64"])
+def test_whole_numbers_of_any_dtype_train_as_floats_of_the_same_value(dtype):
+    whole = (X > 0).astype(dtype)
+    expected = fit(torch.tensor(X > 0).float(), TY, batch_size=8)
+    assert torch.equal(weights(fit(whole, Y, batch_size=8)), weights(expected))
+
+
+def test_an_array_on_disk_trains_as_one_in_memory(tmp_path):
+    X.astype("float32").tofile(tmp_path / "x.bin")
+    mapped = np.memmap(tmp_path / "x.bin", dtype="float32", mode="r", shape=X.shape)
+    assert torch.equal(weights(fit(mapped, Y, batch_size=8)), weights(fit(TX, TY, batch_size=8)))
+
+
+def test_every_other_row_and_column_trains_as_a_copy():
+    wide = np.repeat(np.repeat(X, 2, axis=0), 2, axis=1)
+    assert torch.equal(weights(fit(wide[::2, ::2], Y, batch_size=8)), weights(fit(TX, TY, batch_size=8)))
 
 
 def test_a_generator_trains_as_the_plain_tensors_in_order():
@@ -363,6 +384,14 @@ def test_predictions_of_a_loader_that_shuffles_are_refused():
     assert trainer().predict(DataLoader(TensorDataset(TX), 8)).shape == (ROWS, 3)
 
 
+def test_iterators_that_end_are_told_from_those_that_do_not():
+    batches = [(TX[:8], TY[:8])]
+    one = fit(itertools.repeat(batches[0], 3), epochs=1)
+    assert one.state.step == 3
+    assert fit(itertools.cycle(batches), epochs=2, steps_per_epoch=2).state.step == 4
+    assert one.evaluate(itertools.repeat(batches[0], 2)) == pytest.approx(one.evaluate(TX[:8], TY[:8]))
+
+
 def test_an_endless_iterable_trains_as_many_steps_as_asked():
     class Endless:
         def __iter__(self):
@@ -428,3 +457,257 @@ def test_a_model_with_a_loss_of_its_own_takes_every_form(form):
     one = fit(*data, one=trainer(OwnLoss, loss=None, metrics=()), **settings)
     expected = fit(X, Y, trainer(OwnLoss, loss=None, metrics=()), batch_size=8)
     assert torch.equal(weights(one), weights(expected))
+
+
+# ----------------------------------------------------------------------------------------------------- NaN in the data
+
+GAPS = X.copy()
+GAPS[[3, 9], 1] = np.nan
+FRAME = pd.DataFrame(X, columns=["age", "fare", "weight"])
+TURNED = FRAME[["weight", "fare", "age"]]
+
+
+def said(caplog) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.name == "neurokit"]
+
+
+class Filling(nn.Linear):
+    """Knows what to do with NaN."""
+
+    def forward(self, x):
+        return super().forward(x.nan_to_num())
+
+
+def test_a_model_that_fills_gaps_itself_gets_them():
+    one = fit(GAPS, Y, trainer(lambda: Filling(3, 3)), batch_size=8, validation_data=(GAPS, Y))
+    expected = fit(np.nan_to_num(GAPS), Y, batch_size=8)
+    assert torch.equal(weights(one), weights(expected))
+    assert np.isfinite(one.predict(GAPS)).all()
+    assert one.evaluate(GAPS, Y) == pytest.approx(expected.evaluate(np.nan_to_num(GAPS), Y))
+
+
+def test_an_infinite_mask_is_an_input_like_any_other():
+    class Attention(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(3, 3)
+
+        def forward(self, x, mask):
+            return self.layer(x) * (x + mask).softmax(1)
+
+    mask = np.zeros((ROWS, 3))
+    mask[::2, 2] = -np.inf
+    one = fit({"x": X, "mask": mask}, Y, trainer(Attention), batch_size=8)
+    assert torch.isfinite(weights(one)).all()
+
+
+def test_a_loss_that_leaves_gaps_in_targets_out_gets_them():
+    def masked(predictions, targets):
+        known = ~targets.isnan()
+        return ((predictions - targets.nan_to_num()) ** 2 * known).sum() / known.sum().clamp_min(1)
+
+    targets = X[:, :1].copy()
+    targets[::3] = np.nan
+    one = fit(X, targets, trainer(lambda: nn.Linear(3, 1), loss=masked, metrics=()), batch_size=8)
+    assert np.isfinite(one.evaluate(X, targets)["loss"])
+
+
+def test_a_step_of_the_users_own_gets_gaps_and_a_note(caplog):
+    class Own(Trainer):
+        def compute_loss(self, batch):
+            return super().compute_loss(batch._replace(x=batch.x.nan_to_num()))
+
+    one = Own(linear(), loss="cross_entropy", device="cpu")
+    with caplog.at_level(logging.WARNING, "neurokit"):
+        one.fit(GAPS, Y, verbose=0)
+    assert torch.isfinite(weights(one)).all()
+    assert any("x holds 2 NaN in column 1 (2), first in row 3" in text for text in said(caplog))
+
+
+def test_without_checks_gaps_are_trained_on_until_the_loss_says_so():
+    with pytest.raises(nk.NonFiniteLoss):
+        fit(GAPS, Y, checks=False)
+
+
+def test_gaps_are_refused_by_a_model_that_ends_in_probabilities():
+    one = trainer(lambda: nn.Sequential(nn.Linear(3, 1), nn.Sigmoid()), loss="bce")
+    with pytest.raises(ValueError, match="x holds 2 NaN in column 1"):
+        one.fit(GAPS, Y % 2, verbose=0)
+
+
+def test_gaps_are_refused_with_a_loss_of_the_models_own():
+    with pytest.raises(ValueError, match=r"x\['features'\] holds 2 NaN in column 1"):
+        trainer(OwnLoss, loss=None, metrics=()).fit({"features": GAPS, "labels": Y}, verbose=0)
+
+
+@pytest.mark.parametrize("ask", ["predict", "predict_proba", "predict_labels"])
+def test_predictions_for_rows_with_gaps_are_made_and_it_is_said_once(ask, caplog):
+    one = fit(X, Y)
+    with caplog.at_level(logging.WARNING, "neurokit"):
+        first, second = getattr(one, ask)(GAPS, batch_size=2), getattr(one, ask)(GAPS, batch_size=2)
+    assert np.array_equal(first, second, equal_nan=True)
+    assert len(first) == ROWS
+    if ask != "predict_labels":
+        assert np.isnan(first).any(1).nonzero()[0].tolist() == [3, 9]
+    [text] = said(caplog)
+    assert text.startswith("x holds 2 NaN in column 1 (2), first in row 3 (2 rows in all). Predictions for such rows")
+
+
+def test_predictions_that_are_infinite_by_themselves_need_no_note(caplog):
+    one = fit(X, Y)
+    one.model.bias.data.fill_(torch.inf)
+    with caplog.at_level(logging.WARNING, "neurokit"):
+        assert np.isinf(one.predict(X)).all()
+    assert not said(caplog)
+
+
+def test_a_diagnosis_names_gaps_too():
+    [finding] = nk.diagnose(trainer(), GAPS, Y)
+    assert finding.level == "error"
+    assert "x holds 2 NaN in column 1 (2), first in row 3 (2 rows in all)" in finding.message
+
+
+# --------------------------------------------------------------------------------------------------- tables, once more
+
+
+def test_columns_in_another_order_are_evaluated_predicted_and_validated_by_name():
+    one = fit(FRAME, Y)
+    assert one.evaluate(TURNED, Y) == one.evaluate(FRAME, Y)
+    assert np.array_equal(one.predict(TURNED), one.predict(FRAME))
+    turned, plain = (fit(FRAME, Y, validation_data=(frame, Y)).history.history for frame in (TURNED, FRAME))
+    assert turned == plain
+
+
+def test_a_second_fit_and_a_resumed_one_read_columns_by_name_too(tmp_path):
+    one, plain = fit(FRAME, Y), fit(FRAME, Y)
+    assert torch.equal(weights(fit(TURNED, Y, one)), weights(fit(FRAME, Y, plain)))
+    fit(FRAME, Y, callbacks=[nk.ModelCheckpoint(tmp_path)])
+    resumed = fit(TURNED, Y, trainer(), epochs=4, resume=tmp_path)
+    assert torch.equal(weights(resumed), weights(fit(FRAME, Y, epochs=4)))
+
+
+def test_a_saved_trainer_remembers_the_columns(tmp_path):
+    fit(FRAME, Y).save(tmp_path / "saved")
+    one = trainer()
+    one.load(tmp_path / "saved")
+    assert np.array_equal(one.predict(TURNED), one.predict(FRAME))
+    with pytest.raises(ValueError, match="x lacks the column 'fare'"):
+        one.predict(FRAME[["age", "weight"]])
+    with pytest.raises(ValueError, match="one sample"):
+        one.predict(X[0])
+
+
+def test_several_inputs_are_remembered_each_by_its_name(tmp_path):
+    class Sum(nn.Linear):
+        def forward(self, left, right):
+            return super().forward(left + right)
+
+    one = fit({"left": FRAME, "right": X}, Y, trainer(lambda: Sum(3, 3)))
+    expected = one.predict({"left": FRAME, "right": X})
+    one.save(tmp_path / "saved")
+    loaded = trainer(lambda: Sum(3, 3))
+    loaded.load(tmp_path / "saved")
+    assert np.array_equal(loaded.predict({"left": TURNED, "right": X}), expected)
+    with pytest.raises(ValueError, match=r"x\['left'\] lacks the column 'age'"):
+        loaded.predict({"left": FRAME.drop(columns="age"), "right": X})
+
+
+def test_a_fit_on_other_columns_is_a_new_beginning():
+    one = fit(FRAME, Y)
+    fit(FRAME.set_axis(["a", "b", "c"], axis=1), Y, one)
+    with pytest.raises(ValueError, match="fitted on the columns 'a', 'b', 'c'"):
+        one.predict(FRAME)
+
+
+def test_arrays_stand_beside_tables_as_ever():
+    one, plain = fit(FRAME, Y), fit(X, Y)
+    assert np.array_equal(one.predict(X), one.predict(FRAME))
+    assert np.array_equal(plain.predict(FRAME), plain.predict(X))
+
+
+# -------------------------------------------------------------------------------------------------------- few rows
+
+
+def test_no_rows_have_no_predictions_of_the_right_shape():
+    one = fit(X, NAMES[Y])
+    assert one.predict(X[:0]).shape == (0, 3)
+    assert one.predict(FRAME[:0]).shape == (0, 3)
+    assert one.predict(scipy.sparse.csr_array((0, 3))).shape == (0, 3)
+    assert one.predict_proba(X[:0]).shape == (0, 3)
+    assert one.predict_labels(X[:0]).shape == (0,)
+    assert one.predict_labels(X[:0]).dtype.kind == "U"
+    assert [part.shape for part in one.predict_batches(X[:0])] == [(0, 3)]
+
+
+def test_no_rows_go_through_convolutions_and_several_outputs():
+    class Two(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.norm = nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2)
+
+        def forward(self, x):
+            maps = self.norm(self.conv(x))
+            return {"maps": maps, "mean": maps.mean((2, 3))}
+
+    outputs = Trainer(Two(), device="cpu").predict(np.zeros((0, 1, 8, 8), dtype="float32"))
+    assert {name: value.shape for name, value in outputs.items()} == {"maps": (0, 2, 6, 6), "mean": (0, 2)}
+
+
+class Scale(nn.Module):
+    """Multiplies numbers."""
+
+    def __init__(self):
+        super().__init__()
+        self.factor = nn.Parameter(torch.ones(()))
+
+    def forward(self, x):
+        return x * self.factor
+
+
+def test_a_model_that_reads_single_numbers_gets_them():
+    assert Trainer(Scale(), loss="mse", device="cpu").predict([1.0, 2.0, 3.0]).tolist() == [1, 2, 3]
+    one = fit([1.0, 2.0, 3.0], [2.0, 4.0, 6.0], Trainer(Scale(), loss="mse", device="cpu"))
+    assert one.predict([4.0]).shape == (1,)
+
+
+def test_an_untrained_model_answers_and_it_is_said_once(caplog, tmp_path):
+    one = trainer()
+    with caplog.at_level(logging.WARNING, "neurokit"):
+        one.predict(X)
+        one.evaluate(X, Y)
+    assert said(caplog) == ["This trainer has neither fitted nor loaded anything: the model answers as it came."]
+    caplog.clear()
+    one.save_weights(tmp_path / "w.safetensors")
+    loaded = trainer()
+    loaded.load_weights(tmp_path / "w.safetensors")
+    loaded.predict(X)
+    fit(X, Y).predict(X)
+    assert not said(caplog)
+
+
+def test_an_id_that_comes_late_is_refused_before_training():
+    ids = np.zeros((1000, 2), dtype=int)
+    ids[777, 1] = 9
+    one = trainer(lambda: nn.Sequential(nn.Embedding(5, 3), nn.Flatten(), nn.Linear(6, 3)))
+    before = weights(one).clone()
+    with pytest.raises(ValueError, match=r"ids 0 to 4, and 0 to 9 came, first out of range in row 777. Make it nn.Emb"):
+        one.fit(ids, np.zeros(1000, dtype=int), verbose=0)
+    assert torch.equal(weights(one), before)
+
+
+def test_classes_that_only_validation_has_are_named(caplog):
+    with caplog.at_level(logging.WARNING, "neurokit"):
+        fit(X, Y % 2, validation_data=(X, Y))
+        assert said(caplog) == ["validation_data[1] holds class 2, of which no row trains."]
+        caplog.clear()
+        fit(X, Y, validation_data=(X, Y % 2))
+        fit(X, Y, trainer(lambda: nn.Linear(3, 1), loss="mse", metrics=()), validation_data=(X, Y + 9))
+    assert not any("no row trains" in text for text in said(caplog))
+
+
+@pytest.mark.parametrize(("rows", "notes"), [(25, 1), (200, 0)])
+def test_few_rows_to_validate_are_said(rows, notes, caplog):
+    x, y = np.tile(X, (8, 1))[:rows], np.tile(Y, 8)[:rows]
+    with caplog.at_level(logging.WARNING, "neurokit"):
+        fit(x, y, validation_split=0.2)
+    assert sum("validation_split=0.2 of 25 rows leaves 5 to validate" in text for text in said(caplog)) == notes

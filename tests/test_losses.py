@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from neurokit.losses import Criterion, loss_names, make_criterion
+from neurokit.losses import Criterion, check_takes_two, loss_names, make_criterion
 from neurokit.means import SUM
 
 
@@ -220,3 +220,32 @@ def test_the_note_about_shapes_comes_once(caplog):
     assert [record.getMessage() for record in caplog.records] == [
         "targets of shape (4,) are read as (4, 1), the shape the loss takes."
     ]
+
+
+@pytest.mark.parametrize(
+    "loss", [nn.MSELoss(), nn.functional.mse_loss, lambda predictions, targets, margin=1.0: 0, lambda *both: 0, max]
+)
+def test_what_can_be_called_with_two_is_a_loss(loss):
+    check_takes_two(loss)
+
+
+@pytest.mark.parametrize("loss", [nn.TripletMarginLoss(), lambda predictions: 0, lambda a, b, c: 0, nn.CTCLoss()])
+def test_what_cannot_be_called_with_two_is_refused_with_its_signature(loss):
+    with pytest.raises(TypeError, match=r"loss is called with \(predictions, targets\), and .* cannot be"):
+        check_takes_two(loss)
+
+
+def test_an_exception_in_a_loss_says_what_it_was_given():
+    criterion = make_criterion(lambda predictions, targets: predictions @ targets)
+    with pytest.raises(RuntimeError) as caught:
+        criterion(torch.ones(4, 3), torch.ones(5))
+    assert caught.value.__notes__ == [
+        "Raised by the loss '<lambda>' for predictions of shape (4, 3), torch.float32, and targets of shape (5,), "
+        "torch.float32."
+    ]
+
+
+def test_logits_that_looked_like_probabilities_at_first_are_named_when_they_leave_their_range():
+    criterion = make_criterion("bce")
+    with pytest.raises(ValueError, match=r"'bce' takes probabilities, and the model gives numbers from 0.5 to 1.5"):
+        criterion(torch.tensor([[0.5], [1.5]]), torch.tensor([[1.0], [0.0]]))

@@ -14,7 +14,7 @@ import torch
 from sklearn import metrics as sk
 from torch import nn
 
-from neurokit.metrics import Metric, MetricSet
+from neurokit.metrics import Metric, MetricSet, check_metrics
 from neurokit.task import Task
 
 BINARY = Task("binary", "sigmoid", num_classes=2)
@@ -448,7 +448,7 @@ def test_a_function_that_returns_an_array_is_refused():
     ("arguments", "error"),
     [
         ((lambda y_true, y_pred: 0.0, {}), "name=..."),
-        ((sk.f1_score, {"needs": "logits"}), "'labels' or 'scores'"),
+        ((sk.f1_score, {"needs": "logits"}), "needs of Metric is one of 'labels', 'scores', got 'logits'"),
         ((sk.f1_score, {"direction": "up"}), "'min', 'max' or None"),
         (("f1_score", {}), "wraps a function"),
     ],
@@ -650,7 +650,7 @@ def test_an_object_without_state_says_what_its_value_will_cover():
 @pytest.mark.parametrize(
     ("name", "task", "message"),
     [
-        ("acuracy", MULTICLASS, r"no metric 'acuracy'\. Did you mean 'accuracy' or .* The names are accuracy, "),
+        ("acuracy", MULTICLASS, r"no metric 'acuracy'\. Did you mean 'accuracy', .* The names are accuracy, "),
         ("MAE", REGRESSION, r"Did you mean 'mae'"),
         ("zzz", REGRESSION, r"no metric 'zzz'\. The names are accuracy"),
         ("top_0_accuracy", MULTICLASS, "no metric"),
@@ -825,6 +825,40 @@ def test_sums_are_kept_in_float64():
     for _ in range(100):
         metrics.update(torch.full((1,), 1.0), torch.zeros(1))
     assert metrics.compute()["mae"] == pytest.approx((1e9 + 100) / 101, rel=1e-14)
+
+
+@pytest.mark.parametrize("metrics", [[], ["accuracy", "top_7_accuracy"], (sk.f1_score,), {"kind": ["f1"], "age": []}])
+def test_what_some_task_could_use_passes_before_there_is_one(metrics):
+    check_metrics(metrics)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "error", "message"),
+    [
+        ("accuracy", TypeError, r"Pass metrics=\['accuracy'\]"),
+        (None, TypeError, "got None"),
+        (["acc"], ValueError, "Did you mean 'accuracy'"),
+        (["mean_sqared_error"], ValueError, "Did you mean 'mse'"),
+        ({"kind": ["acuracy"]}, ValueError, "no metric 'acuracy'"),
+        ([Metric], TypeError, r"Write Metric\(...\)"),
+        ([nn.MSELoss()], TypeError, "metrics takes names"),
+        ([len], TypeError, r"len\(obj, /\) cannot be"),
+    ],
+)
+def test_what_no_task_could_use_is_refused_before_there_is_one(metrics, error, message):
+    with pytest.raises(error, match=message):
+        check_metrics(metrics)
+
+
+def test_a_function_with_options_and_weights_is_taken():
+    assert Metric(functools.partial(sk.fbeta_score, beta=2)).name == "fbeta_score"
+    assert Metric(lambda *both: 0.5, name="half").name == "half"
+
+
+def test_five_classes_have_no_five_likeliest():
+    with pytest.raises(ValueError, match="5 likeliest classes, but there are only 5: it would always be 1"):
+        MetricSet.resolve(["top_k_accuracy"], Task("multiclass", "softmax", 5))
+    assert MetricSet.resolve(["top_k_accuracy"], Task("multiclass", "softmax", 6)).names == ["top_k_accuracy"]
 
 
 @pytest.mark.parametrize("name", ["roc_auc", "average_precision"])

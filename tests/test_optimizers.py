@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from neurokit.optimizers import can_fuse, make_optimizers, needs_closure
+from neurokit.optimizers import can_fuse, foreign_parameters, make_optimizers, needs_closure
 
 
 class Net(nn.Module):
@@ -42,9 +42,12 @@ def test_the_learning_rate_goes_to_names_and_classes(rate):
         assert make_optimizers(optimizer, Net(), rate)[""].param_groups[0]["lr"] == rate
 
 
-@pytest.mark.parametrize("rate", [-1, float("nan"), float("inf"), True, "0.1"])
-def test_what_is_no_learning_rate_is_refused(rate):
-    with pytest.raises(ValueError, match="learning_rate is a number of 0 or more, got"):
+@pytest.mark.parametrize(
+    ("rate", "error"),
+    [(-1, ValueError), (float("nan"), ValueError), (float("inf"), ValueError), (True, TypeError), ("0.1", TypeError)],
+)
+def test_what_is_no_learning_rate_is_refused(rate, error):
+    with pytest.raises(error, match="learning_rate is a number of 0 or more, got"):
         make_optimizers("adam", Net(), rate)
 
 
@@ -139,3 +142,24 @@ def test_an_empty_dict_is_refused():
 def test_lbfgs_evaluates_the_loss_itself():
     assert needs_closure(make_optimizers("lbfgs", Net())[""])
     assert not needs_closure(make_optimizers("adam", Net())[""])
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "message"),
+    [
+        (0.1, "A learning rate is learning_rate=0.1"),
+        (torch.optim.lr_scheduler.StepLR, "the class StepLR"),
+        (functools.partial(torch.optim.SGD, momentun=0.9), "SGD has no argument 'momentun'. Did you mean 'momentum'"),
+    ],
+)
+def test_what_was_meant_is_said(optimizer, message):
+    with pytest.raises(TypeError, match=message):
+        make_optimizers(optimizer, Net())
+
+
+def test_parameters_that_nobody_can_name_are_found():
+    model, stranger = Net(), nn.Parameter(torch.ones(2))
+    optimizer = torch.optim.SGD([*model.parameters(), stranger], lr=0.1)
+    [found] = foreign_parameters({"": optimizer}, model.parameters())
+    assert found is stranger
+    assert foreign_parameters({"": torch.optim.SGD(model.parameters(), lr=0.1)}, model.parameters()) == []

@@ -50,9 +50,24 @@ def test_the_prediction_is_found_where_the_design_says(outputs, where):
     assert prediction(outputs) is A
 
 
-@pytest.mark.parametrize("outputs", [{"a": A, "b": B}, ({"a": A}, B), (), None, SimpleNamespace(a=A, b=B)], ids=repr)
+@pytest.mark.parametrize("outputs", [{"a": A, "b": B}, ({"a": A}, B), (), SimpleNamespace(a=A, b=B)], ids=repr)
 def test_outputs_without_one_prediction_are_refused(outputs):
     with pytest.raises(TypeError, match=r"The model returned .*, and the loss takes one tensor. Name it 'logits'"):
+        prediction(outputs)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "message"),
+    [
+        (None, "returned None, .* Does forward end without return"),
+        (0.25, r"returned 0.25, .* no .item\(\)"),
+        (A.detach().numpy(), r"returned an array of shape .* no .item\(\)"),
+        ([[0.5, 0.25]] * 3, r"returned a list of 3, \[\[0.5, .* no .item\(\)"),
+    ],
+    ids=["nothing", "number", "array", "list"],
+)
+def test_what_is_no_tensor_is_refused_with_where_to_look(outputs, message):
+    with pytest.raises(TypeError, match=message):
         prediction(outputs)
 
 

@@ -71,7 +71,7 @@ def test_a_loss_with_parameters_compares_embeddings():
             "bce",
             (1,),
             torch.zeros(6),
-            "'bce' takes probabilities, and the model gives numbers from .*'bce_with_logits'",
+            "The loss 'bce' takes probabilities, and the model gives numbers from .*'bce_with_logits'",
         ),
         ("mse", (2,), torch.zeros(6), r"The model gives \(6, 2\), for which 'mse' takes targets of shape \(6, 2\)"),
         ("mse", (1,), torch.zeros(5, 1), r"The model gave a tensor of shape \(6, 1\) for 5 rows"),
@@ -204,12 +204,12 @@ def test_a_wrong_number_of_features_names_the_layer_and_what_arrived(dtype):
 
 
 def test_a_wrong_number_of_channels_names_the_layer():
-    with pytest.raises(ValueError, match=r"The layer '', Conv2d\(3, 2, .*\), cannot take what arrived: \(2, 1, 8, 8\)"):
+    with pytest.raises(ValueError, match=r"The layer Conv2d\(3, 2, .*\), cannot take what arrived: \(2, 1, 8, 8\)"):
         forward_once(nn.Conv2d(3, 2, 3), torch.ones(2, 1, 8, 8), torch.float32)
 
 
 def test_a_token_id_beyond_the_embedding_names_the_layer():
-    with pytest.raises(ValueError, match=r"The layer '', Embedding\(9, 2\), cannot take .* torch says: index out of"):
+    with pytest.raises(ValueError, match=r"The layer Embedding\(9, 2\), cannot take .* torch says: index out of"):
         forward_once(nn.Embedding(9, 2), torch.tensor([1, 9]), torch.float32)
 
 

@@ -93,3 +93,11 @@ def test_importing_takes_little_longer_than_importing_torch() -> None:
     )
 
     assert statistics.median(_in_a_fresh_process(code) for _ in range(3)) < 0.15
+
+
+def test_a_misspelt_public_name_gets_the_nearest():
+    with pytest.raises(AttributeError, match=r"module 'neurokit' has no attribute 'Trainr'. Did you mean 'Trainer'"):
+        nk.Trainr  # noqa: B018
+    with pytest.raises(AttributeError, match=r"It has .*EarlyStopping.*Trainer"):
+        nk.qqqqq  # noqa: B018
+    assert not hasattr(nk, "__path__of_nothing__")

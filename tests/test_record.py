@@ -22,6 +22,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import neurokit
 from neurokit import record as room
+from neurokit.checkpoint import Limits
 from neurokit.record import RunRecord, collect_versions, describe, fingerprint, git_state, hardware
 
 
@@ -126,12 +127,18 @@ def test_unknown_and_missing_fields_are_named() -> None:
         RunRecord.from_json(json.dumps(values))
 
 
-def test_a_file_beyond_the_limit_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(room, "MAX_RECORD_BYTES", 1000)
+@pytest.mark.parametrize("number", [2**64, 10**30, -(10**5000)], ids=["a", "b", "c"])
+def test_a_number_of_any_size_comes_back(number: int) -> None:
+    record = RunRecord(parameters={"number": number, "small": 2**64 - 1})
+
+    assert RunRecord.from_json(record.to_json()) == record
+
+
+def test_a_file_beyond_the_limit_is_not_read(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_text(changed(created="x" * 2000))
 
     with pytest.raises(ValueError, match="more than the 1,000 bytes"):
-        RunRecord.load(tmp_path / "run.json")
+        RunRecord.load(tmp_path / "run.json", limits=Limits(json_bytes=1000))
 
 
 def test_a_missing_file_is_a_missing_file(tmp_path: Path) -> None:

@@ -268,3 +268,16 @@ def test_a_fit_moves_no_stream_that_the_model_does_not_draw_from():
         trainer.evaluate(x)
         trainer.predict(Noisy())
     assert cpu_streams() == before
+
+
+@pytest.mark.parametrize("position", [625, 10**9, -1, 1.5])
+def test_a_position_beyond_numpys_memory_is_refused(position):
+    """NumPy takes it, and then reads wherever it points: a saved state may come from a stranger."""
+    state = rng_state()
+    name, key, _, *rest = state["numpy"]
+    before = np.random.get_state()[2]
+
+    with pytest.raises(ValueError, match="NumPy's random numbers is none"):
+        set_rng_state(state | {"numpy": (name, key, position, *rest)})
+
+    assert np.random.get_state()[2] == before

@@ -1,5 +1,6 @@
 """The Trainer's public face: what it promises about itself, apart from the loop and the data."""
 
+import copy
 import json
 
 import numpy as np
@@ -8,7 +9,8 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
-from neurokit import Callback, EarlyStopping, ModelCheckpoint, Trainer
+from neurokit import EMA, SWA, Callback, CSVLogger, EarlyStopping, LambdaCallback, Metric, ModelCheckpoint, Trainer
+from neurokit.seeding import rng_state
 
 
 @pytest.fixture
@@ -345,3 +347,138 @@ def test_lazy_modules_are_saved_and_loaded(data, tmp_path):
     third.load_weights(one.save_weights(tmp_path / "weights.safetensors"))
     third.load(tmp_path / "saved")
     assert third.optimizer.state_dict()["state"].keys() == one.optimizer.state_dict()["state"].keys()
+
+
+def contents(one: Trainer) -> dict:
+    """All that a refused fit may not change."""
+    return copy.deepcopy({"state": one.state_dict(), "rng": rng_state(), "counters": vars(one.state)})
+
+
+def same(one, other) -> bool:
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(value, other[name]) for name, value in one.items())
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, (torch.Tensor, np.ndarray)):
+        return bool((torch.as_tensor(one) == torch.as_tensor(other)).all())
+    return one == other
+
+
+class NoLoss(Trainer):
+    """A loss that cannot be learnt from, found out once a training step has drawn its dropout."""
+
+    broken = False
+
+    def compute_loss(self, batch):
+        output = super().compute_loss(batch)
+        return output._replace(loss=output.loss.detach()) if self.broken and self.model.training else output
+
+
+@pytest.mark.parametrize("fitted", [False, True])
+def test_a_fit_that_is_refused_in_its_first_step_leaves_everything_as_it_was(data, fitted):
+    one = NoLoss(model(), loss="cross_entropy", metrics=["accuracy"], device="cpu")
+    if fitted:
+        one.fit(*data, epochs=2, verbose=0)
+    before, history, record, one.broken = contents(one), one.history, one.record, True
+    with pytest.raises(ValueError, match="The loss has no gradient"):
+        one.fit(*data, epochs=3, class_weight={0: 1.0, 1: 3.0}, verbose=0)
+    assert same(before, contents(one))
+    assert one.history is history
+    assert one.record is record
+    assert one.criterion.class_weight is None
+
+
+def test_a_fit_that_a_callback_refuses_leaves_everything_as_it_was_and_writes_no_file(data, tmp_path):
+    one = trainer()
+    one.fit(*data, verbose=0)
+    before, history = contents(one), one.history
+    callbacks = [CSVLogger(tmp_path / "log.csv"), ModelCheckpoint(tmp_path / "run"), EarlyStopping("val_los")]
+    with pytest.raises(ValueError, match="Did you mean 'val_loss'"):
+        one.fit(*data, validation_split=0.25, callbacks=callbacks, verbose=0)
+    assert same(before, contents(one))
+    assert one.history is history
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_fit_that_fails_later_keeps_what_it_did(data):
+    def fail(batch, logs):
+        if batch == 1:
+            raise ValueError("later")
+
+    one = trainer()
+    with pytest.raises(ValueError, match="later"):
+        one.fit(*data, batch_size=10, callbacks=[LambdaCallback(on_train_batch_end=fail)], verbose=0)
+    assert one.state.updates == 2
+    assert one.history.stop_reason == "ValueError: later"
+
+
+def test_a_fit_that_fails_after_its_first_step_keeps_what_it_did(data):
+    class Stepped(Trainer):
+        def train_step(self, batch):
+            super().train_step(batch)
+            raise ValueError("after the step")
+
+    one = Stepped(model(), loss="cross_entropy", device="cpu")
+    with pytest.raises(ValueError, match="after the step"):
+        one.fit(*data, verbose=0)
+    assert one.history.stop_reason == "ValueError: after the step"
+
+
+def test_a_refused_fit_that_would_have_averaged_is_taken_back_too(data):
+    one = trainer()
+    before = contents(one)
+    with pytest.raises(ValueError, match="watches 'val_loss'"):
+        one.fit(*data, callbacks=[EMA(), SWA(0), EarlyStopping()], epochs=2, verbose=0)
+    assert same(before, contents(one))
+
+
+def test_metrics_refuse_the_first_batch_before_a_step_is_made(data):
+    one = trainer(metrics=[Metric(lambda y_true, y_pred: 0.5, name="half")])
+    before = contents(one)
+    with pytest.raises(ValueError, match="'half' has no parameter sample_weight"):
+        one.fit(*data, sample_weight=torch.ones(60), verbose=0)
+    assert same(before, contents(one))
+
+
+def test_metrics_given_by_an_iterator_are_computed_in_every_fit(data):
+    one = trainer(metrics=(name for name in ["accuracy", "f1"]))
+    assert {"accuracy", "f1"} <= one.fit(*data, verbose=0).history.keys()
+    assert {"accuracy", "f1"} <= one.fit(*data, verbose=0).history.keys()
+
+
+def test_parameters_that_no_checkpoint_can_hold_are_named(data, caplog):
+    own, temperature = model(), nn.Parameter(torch.ones(1))
+    optimizer = torch.optim.SGD([*own.parameters(), temperature], lr=0.1)
+    Trainer(own, loss="cross_entropy", optimizer=optimizer, device="cpu").fit(*data, verbose=0)
+    assert "1 parameter tensors, the first of shape (1,), that are neither the model's" in caplog.text
+    assert "model.temperature = parameter" in caplog.text
+
+
+def test_half_precision_on_the_cpu_is_said_to_be_slow(caplog):
+    trainer(precision="fp16")
+    assert "precision='fp16' on the CPU is slower than fp32" in caplog.text
+    caplog.clear()
+    trainer(precision="bf16")
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("callbacks", [None, (), LambdaCallback(), iter([LambdaCallback()])])
+def test_callbacks_may_be_none_one_or_any_iterable_everywhere(data, callbacks):
+    one = trainer()
+    assert one.evaluate(*data, callbacks=callbacks)["loss"] > 0
+    assert len(one.predict(data[0], callbacks=callbacks if callbacks is None else ())) == 60
+
+
+def test_predict_batches_refuses_at_once_and_not_when_it_is_read(data):
+    with pytest.raises(ValueError, match="batch_size is 1 or more"):
+        trainer().predict_batches(data[0], batch_size=0)
+
+
+def test_a_model_may_be_traced_back_from_what_was_passed_for_one():
+    layers = [nn.Linear(4, 3)]
+    for wrong, mend in (
+        (layers, r"nn.Sequential\(\*layers\)"), (nn.Linear(4, 3).state_dict(), "model.load_state_dict"),
+        (lambda x: x, "the forward of a class"), (None, r"nn.Linear\(4, 3\)"), (nn.Linear, r"Pass Linear\(...\)"),
+    ):  # fmt: skip
+        with pytest.raises(TypeError, match=f"model is .*{mend}"):
+            Trainer(wrong)

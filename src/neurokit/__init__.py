@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from neurokit.callbacks import ProgressBar as ProgressBar
     from neurokit.callbacks import ReduceLROnPlateau as ReduceLROnPlateau
     from neurokit.callbacks import TensorBoard as TensorBoard
+    from neurokit.checkpoint import Limits as Limits
     from neurokit.data import Batch as Batch
     from neurokit.devices import describe_device as describe_device
     from neurokit.devices import select_device as select_device
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from neurokit.record import RunRecord as RunRecord
     from neurokit.seeding import seed_everything as seed_everything
     from neurokit.seeding import seeded as seeded
+    from neurokit.torch_files import import_pt as import_pt
     from neurokit.trainer import StepOutput as StepOutput
     from neurokit.trainer import Trainer as Trainer
 
@@ -66,6 +68,8 @@ _ROOMS = {
     "seeding": ["seed_everything", "seeded"],
     "devices": ["select_device", "describe_device"],
     "diagnostics": ["diagnose", "Finding"],
+    "checkpoint": ["Limits"],
+    "torch_files": ["import_pt"],
     "plots": ["plots"],
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
@@ -75,7 +79,12 @@ __all__ = sorted(_ROOM_OF)
 
 def __getattr__(name: str) -> Any:
     if name not in _ROOM_OF:
-        raise AttributeError(f"module 'neurokit' has no attribute {name!r}")
+        hint = ""
+        if not name.startswith("_"):
+            from neurokit.arguments import suggestions
+
+            hint = suggestions(name, __all__) or f" It has {', '.join(__all__)}."
+        raise AttributeError(f"module 'neurokit' has no attribute {name!r}.{hint}")
     from importlib import import_module
 
     room = import_module(f"neurokit.{_ROOM_OF[name]}")

@@ -8,21 +8,62 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from enum import IntEnum
 from importlib import metadata
 from itertools import chain, count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-INTERRUPTED = 130  # what a shell expects of a command that Ctrl-C ended: 128 + SIGINT
+
+class Exit(IntEnum):
+    """What the command's exit code says, the same for every subcommand."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    DATA = 3
+    TRAINING = 4
+    INTERRUPTED = 130  # what a shell expects of a command that Ctrl-C ended: 128 + SIGINT
+    TERMINATED = 143  # 128 + SIGTERM: the system reports it, as the signal itself ends the process
+
+
+MEANINGS = {
+    Exit.DONE: "done",
+    Exit.FAILED: "failed for another reason, such as a full disk; doctor: something is wrong",
+    Exit.USAGE: "wrong usage: an unknown command or option, or a value it does not take",
+    Exit.DATA: "the data cannot be read, or cannot be used",
+    Exit.TRAINING: "training failed: the loss became NaN or infinite",
+    Exit.INTERRUPTED: "interrupted by Ctrl-C, after a checkpoint where one is kept",
+    Exit.TERMINATED: "ended by SIGTERM, after a checkpoint where one is kept",
+}
+
+
+class CommandError(Exception):
+    """The end of a command, with its exit code and the sentence that says why."""
+
+    def __init__(self, code: Exit, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code = code
+
+
+@contextmanager
+def ending_with(code: Exit) -> Iterator[None]:
+    """Let what is wrong with the user's files and values in this block end the command with a code of its own."""
+    try:
+        yield
+    except (OSError, ValueError, TypeError) as error:
+        raise CommandError(code, str(error)) from error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+    """Run the command and return its exit code, as ``Exit`` and ``neurokit --help`` list them.
+
+    What went wrong is said on stderr in one sentence, or with ``--json`` as one JSON object.
 
     Args:
         arguments: What follows ``neurokit`` on the command line; ``None`` takes it from there.
@@ -36,26 +77,84 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options))
     except KeyboardInterrupt:
-        print(f"neurokit {options.command}: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return _failed(options.command, Exit.INTERRUPTED, "interrupted", options.json)
+    except CommandError as error:
+        return _failed(options.command, error.code, str(error), options.json)
+    except ArithmeticError as error:  # neurokit.NonFiniteLoss, without importing torch to say so
+        return _failed(options.command, Exit.TRAINING, str(error), options.json)
     except (OSError, ValueError) as error:
-        print(f"neurokit {options.command}: {error}", file=sys.stderr)
-        return 1
+        return _failed(options.command, Exit.FAILED, str(error), options.json)
+
+
+def _failed(command: str, code: Exit, sentence: str, as_json: bool) -> int:
+    """Say what went wrong where errors are read; return the code."""
+    sentence = " ".join(sentence.split())
+    if as_json:
+        error = {"command": command, "error": sentence, "exit_code": int(code), "meaning": MEANINGS[code]}
+        print(json.dumps(error), file=sys.stderr)
+    else:
+        print(f"neurokit {command}: {sentence}".replace(" :", ":"), file=sys.stderr)
+    return int(code)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that answers wrong usage in one sentence, with the nearest of what there is."""
+
+    _as_json = False
+
+    def error(self, message: str) -> NoReturn:
+        from neurokit.arguments import suggestions
+
+        commands = [
+            one for action in self._actions if isinstance(action.choices, dict) for one in action.choices.values()
+        ]
+        parsers = [self, *commands]
+        known = [option for parser in parsers for action in parser._actions for option in action.option_strings]
+        known += [str(choice) for action in self._actions for choice in action.choices or ()]
+        wrong = [word.strip("',:()") for word in message.split() if word.strip("',:()") not in known]
+        hint = next(filter(None, (suggestions(word, known) for word in wrong if len(word) > 2)), "")
+        command = self.prog.removeprefix("neurokit").strip()
+        sys.exit(_failed(command, Exit.USAGE, f"{message}.{hint} See {self.prog} --help.", self._as_json))
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As the base class does; what is left over is an error here, of the subcommand it was given to."""
+        self._as_json = "--json" in (sys.argv if args is None else args)
+        found, rest = super().parse_known_args(args, namespace)
+        if rest:
+            self.error(f"unrecognized arguments: {' '.join(rest)}")
+        return found, rest
 
 
 def _parser() -> argparse.ArgumentParser:
     from neurokit import __version__
 
-    parser = argparse.ArgumentParser(prog="neurokit", description="Train and examine neural networks with PyTorch.")
+    codes = "\n".join(f"  {int(code):<4} {meaning}" for code, meaning in MEANINGS.items())
+    parser = _Parser(
+        prog="neurokit",
+        description="Train and examine neural networks with PyTorch.",
+        epilog=f"exit codes:\n{codes}\n\nErrors are one sentence on stderr, with --json one JSON object there.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(json=False)
     parser.add_argument("--version", action="version", version=f"neurokit {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
-    quickstart = commands.add_parser(
+    def add(name: str, run: Callable[[argparse.Namespace], int], summary: str, description: str, example: str) -> Any:
+        """Return the parser of one command, with what all of them take."""
+        command = commands.add_parser(
+            name, help=summary, description=description, epilog=f"example: {example}", allow_abbrev=False
+        )
+        command.add_argument("--json", action="store_true", help="print one JSON object, for scripts; errors too")
+        command.set_defaults(run=run)
+        return command
+
+    quickstart = add(
         "quickstart",
-        help="train a small network on scikit-learn's digits and keep everything about the run",
-        description="Train a small convolutional network on scikit-learn's handwritten digits, which need no download. "
+        _quickstart,
+        "train a small network on scikit-learn's digits and keep everything about the run",
+        "Train a small convolutional network on scikit-learn's handwritten digits, which need no download. "
         "A folder that is already there is kept, and a new one is made beside it.",
-        epilog="example: neurokit quickstart --epochs 10 --folder runs/first",
+        "neurokit quickstart --epochs 10 --folder runs/first",
     )
     quickstart.add_argument(
         "--folder", type=Path, default=Path("runs/quickstart"), help="where the run goes (%(default)s)"
@@ -63,24 +162,25 @@ def _parser() -> argparse.ArgumentParser:
     quickstart.add_argument("--epochs", type=_positive, default=30, help="epochs in all (%(default)s)")
     quickstart.add_argument("--seed", type=int, default=0, help="seed of data split, weights and order (%(default)s)")
     quickstart.add_argument("--resume", action="store_true", help="continue the newest run from its last checkpoint")
-    quickstart.set_defaults(run=_quickstart)
 
-    doctor = commands.add_parser(
+    add(
         "doctor",
-        help="show versions, the device and its speed, and what is wrong with the installation",
-        description="Show versions, the device and how fast it multiplies matrices beside the CPU, and what is wrong "
+        _doctor,
+        "show versions, the device and its speed, and what is wrong with the installation",
+        "Show versions, the device and how fast it multiplies matrices beside the CPU, and what is wrong "
         "with the installation. Exits with 1 when something is.",
-        epilog="example: neurokit doctor --json > machine.json",
+        "neurokit doctor --json > machine.json",
     )
-    doctor.add_argument("--json", action="store_true", help="print one JSON object")
-    doctor.set_defaults(run=_doctor)
     return parser
 
 
 def _positive(text: str) -> int:
-    number = int(text)
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
     if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is not 1 or more")
+        raise argparse.ArgumentTypeError(f"takes a whole number of 1 or more, got {text!r}")
     return number
 
 
@@ -101,10 +201,13 @@ def _quickstart(options: argparse.Namespace) -> int:
 
     import neurokit as nk
 
-    folder = _run_folder(options.folder, options.resume)
+    say = (lambda *_, **__: None) if options.json else print
+    with ending_with(Exit.USAGE):
+        nk.seed_everything(options.seed)
+    folder = _run_folder(options.folder, options.resume, say)
     started = time.perf_counter()
-    nk.seed_everything(options.seed)
-    pixels, labels = load_digits(return_X_y=True)
+    with ending_with(Exit.DATA):
+        pixels, labels = load_digits(return_X_y=True)
     images = (pixels / pixels.max()).reshape(-1, 1, 8, 8).astype("float32")
     x_train, x_test, y_train, y_test = train_test_split(
         images, labels, test_size=0.2, stratify=labels, random_state=options.seed
@@ -120,9 +223,7 @@ def _quickstart(options: argparse.Namespace) -> int:
         nn.Linear(64 * 4 * 4, 10),
     )
     trainer = nk.Trainer(model, loss="cross_entropy", optimizer="adam", metrics=["accuracy"])
-    print(
-        f"Training on {len(x_train)} digits of 8 x 8 pixels with torch {torch.__version__} on {trainer.runtime.device}"
-    )
+    say(f"Training on {len(x_train)} digits of 8 x 8 pixels with torch {torch.__version__} on {trainer.runtime.device}")
     history = trainer.fit(
         x_train,
         y_train,
@@ -130,10 +231,11 @@ def _quickstart(options: argparse.Namespace) -> int:
         validation_split=0.2,
         callbacks=[nk.ModelCheckpoint(folder, keep=1)],
         resume=folder if options.resume else None,
+        verbose=0 if options.json else "auto",
     )
     if history.stop_reason == "interrupted":
-        print(f"\nInterrupted. `neurokit quickstart --resume` continues {folder} from its last checkpoint.")
-        return INTERRUPTED
+        advice = f"`neurokit quickstart --resume` continues {folder} from its last checkpoint."
+        raise CommandError(Exit.INTERRUPTED, f"interrupted. {advice}")
 
     test = trainer.evaluate(x_test, y_test)
     predictions = trainer.predict_labels(x_test)
@@ -142,11 +244,13 @@ def _quickstart(options: argparse.Namespace) -> int:
     history.to_frame().to_csv(folder / "history.csv")
     (folder / "classification_report.txt").write_text(classification_report(y_test, predictions, digits=3))
 
-    print(f"\nTest accuracy {test['accuracy']:.1%} on {len(x_test)} digits it never saw, after {_seconds(started)}.")
-    print(f"In {folder}:")
+    if options.json:
+        print(json.dumps({"folder": str(folder), "epochs": len(history.epoch), "test": test}, indent=2))
+    say(f"\nTest accuracy {test['accuracy']:.1%} on {len(x_test)} digits it never saw, after {_seconds(started)}.")
+    say(f"In {folder}:")
     for name, what in _QUICKSTART_FILES.items():
-        print(f"  {name:<26} {what}")
-    return 0
+        say(f"  {name:<26} {what}")
+    return Exit.DONE
 
 
 _QUICKSTART_FILES = {
@@ -163,7 +267,7 @@ def _seconds(started: float) -> str:
     return f"{time.perf_counter() - started:.0f} seconds"
 
 
-def _run_folder(wanted: Path, resume: bool) -> Path:
+def _run_folder(wanted: Path, resume: bool, say: Callable[..., None] = print) -> Path:
     """Return the folder of this run and say which it is: a new one, or the newest there is when resuming."""
     taken: list[Path] = []
     for folder in chain([wanted], (wanted.with_name(f"{wanted.name}-{number}") for number in count(2))):
@@ -171,13 +275,13 @@ def _run_folder(wanted: Path, resume: bool) -> Path:
             break
         taken.append(folder)
     if resume and taken:
-        print(f"Continuing the run in {taken[-1]}")
+        say(f"Continuing the run in {taken[-1]}")
         return taken[-1]
     if resume:
-        print(f"There is no run in {wanted} to continue.", end=" ")
+        say(f"There is no run in {wanted} to continue.", end=" ")
     elif taken:
-        print(f"{taken[-1]} holds a run (--resume continues it).", end=" ")
-    print(f"Starting a new run in {folder}")
+        say(f"{taken[-1]} holds a run (--resume continues it).", end=" ")
+    say(f"Starting a new run in {folder}")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -192,7 +296,7 @@ def _doctor(options: argparse.Namespace) -> int:
 
     report = _examine()
     print(json.dumps(report, indent=2, default=asdict) if options.json else _as_text(report))
-    return 1 if report["problems"] else 0
+    return Exit.FAILED if report["problems"] else Exit.DONE
 
 
 def _examine() -> dict[str, Any]:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import torch
 
+from neurokit.arguments import suggestions
+
 
 def select_device(preference: str | torch.device = "auto") -> torch.device:
     """Return the device to train on: the fastest this machine has, unless told otherwise.
@@ -29,14 +31,38 @@ def select_device(preference: str | torch.device = "auto") -> torch.device:
     counts = _device_counts()
     if preference == "auto":
         return torch.device(next(iter(counts)))
+    here = ", ".join(kind if count == 1 else f"{kind}:0 to {kind}:{count - 1}" for kind, count in counts.items())
+    if not isinstance(preference, (str, int, torch.device)) or isinstance(preference, bool):
+        raise TypeError(
+            f"device is a name such as 'cuda:0' or a torch.device, got {preference!r} ({type(preference).__name__}). "
+            f"This machine has: {here}. Pass 'auto' for the fastest."
+        )
     try:
         device = torch.device(preference)
     except RuntimeError:  # torch's way of saying that it does not know the name
         device = None
     if device is None or (device.index or 0) >= counts.get(device.type, 0):
-        here = [kind if count == 1 else f"{kind}:0 to {kind}:{count - 1}" for kind, count in counts.items()]
-        raise ValueError(f"There is no device {str(preference)!r} here. This machine has: {', '.join(here)}.")
+        word = str(preference)
+        hint = suggestions(_OTHER_NAMES.get(word.lower(), word), ("auto", "cuda", "cuda:0", "mps", "cpu"))
+        if device is not None:  # a device of torch's, and none of this machine
+            hint = _why_absent(device)
+        raise ValueError(
+            f"There is no device {word!r} here. This machine has: {here}.{hint} Pass 'auto' for the fastest that is "
+            "here."
+        )
     return device
+
+
+_OTHER_NAMES = {"gpu": "cuda", "nvidia": "cuda", "metal": "mps", "processor": "cpu"}
+
+
+def _why_absent(device: torch.device) -> str:
+    """Say why a device that torch knows is not here."""
+    if device.type == "cuda" and not torch.cuda.is_available():
+        built = torch.version.cuda or torch.version.hip
+        why = "finds no GPU with a driver" if built else "was installed without CUDA"
+        return f" This torch ({torch.__version__}) {why}."
+    return " A meta device holds shapes and no numbers." if device.type == "meta" else ""
 
 
 def _device_counts() -> dict[str, int]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from neurokit.arguments import suggestions
+
 STRATEGIES = ("auto", "ddp", "fsdp", "none")
 
 
@@ -15,7 +17,10 @@ def check_strategy(strategy: str) -> None:
         NotImplementedError: If it asks for several processes, or ``"auto"`` finds itself one of several.
     """
     if strategy not in STRATEGIES:
-        raise ValueError(f"There is no strategy {strategy!r}. Known: {', '.join(STRATEGIES)}.")
+        raise ValueError(
+            f"There is no strategy {strategy!r}.{suggestions(str(strategy), STRATEGIES)} Known: "
+            f"{', '.join(STRATEGIES)}. Leave it out for 'auto'."
+        )
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     if strategy in ("ddp", "fsdp") or (strategy == "auto" and processes > 1):
         raise NotImplementedError(

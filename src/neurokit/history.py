@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
+from neurokit.arguments import check_choice, suggestions
 from neurokit.plots import learning_curves
 
 if TYPE_CHECKING:
@@ -92,13 +92,11 @@ class History:
         Raises:
             ValueError: If the name is unknown, its direction is, or it was never a number.
         """
-        if mode not in ("auto", "min", "max"):
-            raise ValueError(f'mode is "auto", "min" or "max", got {mode!r}.')
+        check_choice("mode", mode, ("auto", "min", "max"))
         if not self.epoch:
             raise ValueError("The history is empty: no epoch was completed yet. Call fit first.")
         if monitor not in self.history:
-            near = difflib.get_close_matches(monitor, self.history, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
+            hint = suggestions(str(monitor), self.history) or " Name one of these."
             raise ValueError(f"{monitor!r} was never logged; this history has {sorted(self.history)}.{hint}")
         direction = self.directions.get(monitor) if mode == "auto" else mode
         if direction is None:
@@ -140,11 +138,21 @@ class History:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Take back what ``state_dict`` returned; directions that are known here already stay."""
-        self.history = {name: [float(value) for value in values] for name, values in state["history"].items()}
-        self.epoch = [int(epoch) for epoch in state["epoch"]]
-        self.stop_reason = state["stop_reason"]
-        self.directions = dict(state["directions"]) | self.directions
+        """Take back what ``state_dict`` returned; directions that are known here already stay.
+
+        Raises:
+            ValueError: If it is something else; nothing is changed then.
+        """
+        try:
+            history = {str(name): [float(value) for value in values] for name, values in state["history"].items()}
+            epoch, reason = [int(epoch) for epoch in state["epoch"]], state["stop_reason"]
+            directions = dict(state["directions"])
+        except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
+            raise ValueError(f"This is not the state of a History: {error!r:.200}.") from error
+        if any(len(values) != len(epoch) for values in history.values()) or not isinstance(reason, str | None):
+            raise ValueError("This is not the state of a History: its lists are not of one length, or it ended oddly.")
+        self.history, self.epoch, self.stop_reason = history, epoch, reason
+        self.directions = directions | self.directions
 
     def __repr__(self) -> str:
         last = [f"{name}={values[-1]:.4g}" for name, values in self.history.items() if name != "lr"][:4]

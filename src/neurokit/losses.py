@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import functools
 import inspect
 import logging
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from neurokit.arguments import nearest, question
 from neurokit.data.targets import TargetKind
 from neurokit.means import SUM
 
@@ -88,39 +88,70 @@ def make_criterion(loss: Any) -> Criterion | dict[str, Criterion] | None:
     if not isinstance(loss, Mapping):
         return _one_criterion(loss)
     if not loss:
-        raise ValueError("loss is an empty dict. Name each output's loss, or pass None for a model with its own.")
+        raise ValueError(
+            "loss is an empty dict, and it takes a loss for each output. Name them, such as loss={'kind': "
+            "'cross_entropy'}, or pass None for a model that returns its own."
+        )
     return {str(output): _one_criterion(part, f"loss[{output!r}]") for output, part in loss.items()}
 
 
 def _one_criterion(loss: Any, argument: str = "loss") -> Criterion:
     if isinstance(loss, str):
-        return Criterion(_class_by_name(loss)())
+        return Criterion(_class_by_name(loss, argument)())
     if inspect.isclass(loss) and issubclass(loss, nn.Module):
-        raise TypeError(f"{argument} is the class {loss.__name__}, not a loss. Pass {loss.__name__}().")
-    if not callable(loss):
         raise TypeError(
-            f"{argument} is of type {type(loss).__name__}. Pass a name such as 'cross_entropy', a module, or a "
-            "function of (predictions, targets)."
+            f"{argument} is the class {loss.__name__}, not a loss. Pass {loss.__name__}(), which makes one."
+        )
+    if not callable(loss):
+        several = " Of several outputs each has its own: a dict by output name." if isinstance(loss, list) else ""
+        raise TypeError(
+            f"{argument} is of type {type(loss).__name__}: {loss!s:.60} is no loss. Pass a name such as "
+            f"'cross_entropy', a module, or a function of (predictions, targets).{several}"
         )
     return Criterion(_as_module(loss))
 
 
-def _class_by_name(name: str) -> type[nn.Module]:
+def check_takes_two(loss: Callable[..., Any], argument: str = "loss") -> None:
+    """Refuse what cannot be called as a loss is, with two arguments, before anything is trained.
+
+    Raises:
+        TypeError: Naming its own arguments.
+
+    Example:
+        >>> check_takes_two(nn.MSELoss())
+    """
+    try:
+        signature = inspect.signature(loss.forward if isinstance(loss, nn.Module) else loss)
+    except (TypeError, ValueError):  # a builtin that shows none
+        return
+    try:
+        signature.bind(None, None)
+    except TypeError as error:
+        name = getattr(loss, "__name__", type(loss).__name__)
+        raise TypeError(
+            f"{argument} is called with (predictions, targets), and {name}{signature} cannot be: {error}. Write a "
+            f"function of these two around it: lambda predictions, targets: {name}(...)."
+        ) from None
+
+
+def _class_by_name(name: str, argument: str) -> type[nn.Module]:
     usual, key = loss_names(), _key(name)
     known = {_key(one): one for one in usual}
     if key in known:
         return usual[known[key]]
     if key in map(_key, (cls.__name__ for cls in _torch_losses())):
         raise ValueError(
-            f"The loss {name!r} takes more than (predictions, targets). Pass a function of these two that calls it, "
-            "or override compute_loss."
+            f"The loss {name!r} takes more than (predictions, targets). Pass as {argument} a function of these two "
+            "that calls it, or override compute_loss."
         )
     spellings = known | {other: known[one] for other, one in _OTHER_NAMES.items()}
-    nearest = [spellings[near] for near in difflib.get_close_matches(key, spellings, n=3, cutoff=0.5)]
+    near = [spellings[spelling] for spelling in nearest(key, spellings)]
     if key.endswith("crossentropy"):  # Keras's names for it
-        nearest = ["cross_entropy"]
-    hint = f" Did you mean {' or '.join(map(repr, dict.fromkeys(nearest)))}?" if nearest else ""
-    raise ValueError(f"There is no loss named {name!r}.{hint} Known: {', '.join(sorted(usual))}.")
+        near = ["cross_entropy"]
+    raise ValueError(
+        f"There is no loss named {name!r}.{question(near)} Known: {', '.join(sorted(usual))}. {argument} also takes a "
+        "module, or a function of (predictions, targets)."
+    )
 
 
 def _as_module(loss: Callable[..., Any]) -> Callable[..., Any]:
@@ -227,11 +258,20 @@ class Criterion:
             targets = self._fit_targets(predictions, targets)
         if weight is not None or (training and self._weighs_rows):
             return self._weighted(self._losses_by_row(predictions, targets, training), targets, weight, training)
-        loss = self._reduced[training](predictions, targets)
+        try:
+            loss = self._reduced[training](predictions, targets)
+        except Exception as error:
+            if isinstance(self.function, nn.BCELoss):
+                self.check_probabilities(predictions)
+            error.add_note(
+                f"Raised by the loss {self.name!r} for predictions of shape {tuple(predictions.shape)}, "
+                f"{predictions.dtype}, and targets {_told(targets)}."
+            )
+            raise
         if not isinstance(loss, Tensor):
             raise TypeError(
-                f"The loss {self.name!r} returned a {type(loss).__name__}, from which no gradient can be computed. "
-                "Return a tensor: no .item(), float() or NumPy in a loss."
+                f"The loss {self.name!r} returned a {type(loss).__name__}, from which no gradient can be computed; got "
+                f"{loss!r:.40}. Return a tensor: no .item(), float() or NumPy in a loss."
             )
         if loss.ndim:
             return self._mean(loss, targets, training)
@@ -240,6 +280,15 @@ class Criterion:
         if self._mean_over == "values":
             return loss, targets.numel()
         return loss, None if self._mean_over == "rows" else self._count(targets, training)
+
+    def check_probabilities(self, predictions: Tensor) -> None:
+        """Refuse what lies outside 0 to 1, where the loss takes probabilities."""
+        if not bool(((predictions >= 0) & (predictions <= 1)).all()):
+            low, high = predictions.min().item(), predictions.max().item()
+            raise ValueError(
+                f"{self.name!r} takes probabilities, and the model gives numbers from {low:.4g} to {high:.4g}. Use "
+                "'bce_with_logits' for them, or end the model with a Sigmoid."
+            )
 
     def _check_structure(self, targets: Any) -> None:
         if self.kind is not None:
@@ -350,6 +399,12 @@ def _variant(function: Any, **attributes: Any) -> Any:
     for name, value in attributes.items():
         setattr(variant, name, value)
     return variant
+
+
+def _told(targets: Any) -> str:
+    if isinstance(targets, Tensor):
+        return f"of shape {tuple(targets.shape)}, {targets.dtype}"
+    return f"in a {type(targets).__name__}"
 
 
 def _widened(tensor: Tensor) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import functools
 import inspect
 import math
@@ -18,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from neurokit.arguments import check_choice, nearest, question, suggestions, suggests_arguments
 from neurokit.seeding import preserved_cpu_rng
 from neurokit.task import Kind, Task
 
@@ -64,7 +64,10 @@ def _snake_case(name: str) -> str:
 def _checked_direction(name: str, direction: Any) -> Direction | None:
     if direction in ("min", "max", None):
         return direction  # type: ignore[no-any-return]
-    raise ValueError(f"The direction of metric {name!r} is 'min', 'max' or None, but got {direction!r}.")
+    raise ValueError(
+        f"The direction of metric {name!r} is 'min', 'max' or None, but got {direction!r}. Pass 'max' where higher is "
+        "better."
+    )
 
 
 # What is good about scikit-learn's functions, and which of them make nothing of labels.
@@ -101,6 +104,22 @@ def _sklearn_name(function: Callable[..., Any]) -> str:
     name = getattr(function, "__name__", "")
     module = sys.modules.get("sklearn.metrics")  # whoever holds one of its functions has imported it
     return str(name) if name and getattr(module, name, None) is function else ""
+
+
+def _check_takes_two(function: Callable[..., Any]) -> None:
+    """Refuse a function that the end of an epoch could not call."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # a builtin that shows none
+        return
+    try:
+        signature.bind(None, None)
+    except TypeError as error:
+        name = getattr(function, "__name__", type(function).__name__)
+        raise TypeError(
+            f"A metric is called with (y_true, y_pred), and {name}{signature} cannot be: {error}. Write a function of "
+            f"these two around it, such as def metric(y_true, y_pred): return {name}(...)."
+        ) from None
 
 
 def _takes_weight(function: Callable[..., Any]) -> bool:
@@ -159,6 +178,7 @@ class Metric:
         0.667
     """
 
+    @suggests_arguments
     def __init__(
         self,
         function: Callable[..., Any],
@@ -168,9 +188,12 @@ class Metric:
         direction: Direction | None = None,
     ) -> None:
         if not callable(function):
-            raise TypeError(f"Metric wraps a function (y_true, y_pred) -> number, but got {function!r}.")
-        if needs not in ("labels", "scores"):
-            raise ValueError(f"Metric needs 'labels' or 'scores', but got needs={needs!r}.")
+            raise TypeError(
+                f"Metric wraps a function (y_true, y_pred) -> number, but got {function!r:.60}. Pass a function, or "
+                "write a name into metrics=[...] as it is."
+            )
+        check_choice("needs of Metric", needs, ("labels", "scores"), proba="scores", probabilities="scores")
+        _check_takes_two(function)
         self.function = function
         self.needs = needs
         self.name = name or _function_name(function)
@@ -533,9 +556,10 @@ class _Ranking(NamedTuple):
 
 
 def _top_k_accuracy(k: int) -> _Streaming:
-    return _Streaming(f"top_{k}_hits", functools.partial(_top_k_hits, k=k), _mean, "max", ("multiclass",), k)
+    return _Streaming(f"top_{k}_hits", functools.partial(_top_k_hits, k=k), _mean, "max", ("multiclass",), k + 1)
 
 
+_TOP_K = r"top_([1-9]\d*)_accuracy"
 _ANY: tuple[Kind, ...] = ("binary", "multiclass", "multilabel")
 _ONE: tuple[Kind, ...] = ("binary", "multiclass")
 _NUMBERS: tuple[Kind, ...] = ("regression",)
@@ -557,14 +581,33 @@ _NAMED: dict[str, _Streaming | _Ranking] = {
 }
 
 
+_OTHER_NAMES = {  # of Keras, scikit-learn and torchmetrics, and what people say
+    "acc": "accuracy", "binary_accuracy": "accuracy", "categorical_accuracy": "accuracy",
+    "sparse_categorical_accuracy": "accuracy", "accuracy_score": "accuracy", "auc": "roc_auc", "auroc": "roc_auc",
+    "roc_auc_score": "roc_auc", "f1_score": "f1", "precision_score": "precision", "recall_score": "recall",
+    "mean_absolute_error": "mae", "mean_squared_error": "mse", "root_mean_squared_error": "rmse", "r2_score": "r2",
+    "mcc": "matthews_corrcoef", "cross_entropy": "log_loss",
+}  # fmt: skip
+
+
+def metric_names(name: str) -> list[str]:
+    """Return up to three metrics that a name may mean, the nearest first.
+
+    Example:
+        >>> metric_names("acc")
+        ['accuracy']
+    """
+    if name.lower() in _OTHER_NAMES:
+        return [_OTHER_NAMES[name.lower()]]
+    known = {one: one for one in [*_NAMED, "top_3_accuracy"]} | _OTHER_NAMES
+    return list(dict.fromkeys(known[one] for one in nearest(name, known)))
+
+
 def _unknown(name: str) -> str:
-    choices = [*_NAMED, "top_3_accuracy"]
-    nearest = difflib.get_close_matches(name.lower(), choices, n=3, cutoff=0.4)
-    guess = f" Did you mean {' or '.join(map(repr, nearest))}?" if nearest else ""
-    choices = nearest + [choice for choice in choices if choice not in nearest]
     return (
-        f"There is no metric {name!r}.{guess} The names are {', '.join(choices)}. "
-        "A function (y_true, y_pred) or a torchmetrics object may stand beside them."
+        f"There is no metric {name!r}.{question(metric_names(name))} The names are "
+        f"{', '.join([*_NAMED, 'top_3_accuracy'])}. A function (y_true, y_pred) or a torchmetrics object may stand "
+        "beside them."
     )
 
 
@@ -575,7 +618,7 @@ def _named(name: str, task: Task) -> _Streaming | Metric:
         ValueError: If there is none, or it does not fit the task.
     """
     found = _NAMED.get(name)
-    if top := re.fullmatch(r"top_([1-9]\d*)_accuracy", name):
+    if top := re.fullmatch(_TOP_K, name):
         found = _top_k_accuracy(int(top[1]))
     if found is None:
         raise ValueError(_unknown(name))
@@ -592,7 +635,7 @@ def _named(name: str, task: Task) -> _Streaming | Metric:
         )
     if task.num_classes is not None and task.num_classes < found.least_classes:
         raise ValueError(
-            f"The metric {name!r} looks at the {found.least_classes} likeliest classes, but there are only "
+            f"The metric {name!r} looks at the {found.least_classes - 1} likeliest classes, but there are only "
             f"{task.num_classes}: it would always be 1. Use accuracy, or top_<k>_accuracy with a smaller k."
         )
     return Metric(found.function, needs="scores", name=name, direction="max") if isinstance(found, _Ranking) else found
@@ -617,21 +660,36 @@ def _resolve(entry: Any, task: Task) -> Iterator[tuple[str, _Streaming | MetricL
     """Yield the metrics behind one entry of the user's list, with their names."""
     if isinstance(entry, str):
         yield entry, _named(entry, task)
-    elif isinstance(entry, nn.ModuleDict):  # a torchmetrics collection
-        yield from entry.items()  # type: ignore[misc]
-    elif isinstance(entry, type):
-        raise TypeError(f"metrics takes objects, but got the class {entry.__name__}. Write {entry.__name__}(...).")
-    elif isinstance(entry, MetricLike) and not isinstance(entry, Metric):
-        yield getattr(entry, "name", None) or _snake_case(type(entry).__name__), entry
-    elif isinstance(entry, Metric) or (callable(entry) and not isinstance(entry, nn.Module)):
-        metric = entry if isinstance(entry, Metric) else Metric(entry)
-        _check_needs(metric, task, wrapped=metric is entry)
-        yield metric.name, metric
-    else:
+        return
+    for name, metric in _objects(entry):
+        if isinstance(metric, Metric):
+            _check_needs(metric, task, wrapped=metric is entry)
+        yield name, metric
+
+
+def _objects(entry: Any) -> list[tuple[str, MetricLike]]:
+    """Return what an entry that is no name stands for, with its names; a bare function is wrapped.
+
+    Raises:
+        TypeError: If it is not a metric at all.
+    """
+    if isinstance(entry, nn.ModuleDict):  # a torchmetrics collection
+        return list(entry.items())  # type: ignore[arg-type]
+    if isinstance(entry, type):
         raise TypeError(
-            "metrics takes names, nk.Metric and torchmetrics objects, and functions (y_true, y_pred) of arrays, "
-            f"but got {entry!r}."
+            f"metrics takes names, objects and functions, but got the class {entry.__name__}. Write "
+            f"{entry.__name__}(...)."
         )
+    if isinstance(entry, Metric):
+        return [(entry.name, entry)]
+    if isinstance(entry, MetricLike):
+        return [(getattr(entry, "name", None) or _snake_case(type(entry).__name__), entry)]
+    if callable(entry) and not isinstance(entry, nn.Module):
+        return [(metric.name, metric) for metric in (Metric(entry),)]
+    raise TypeError(
+        "metrics takes names, nk.Metric and torchmetrics objects, and functions (y_true, y_pred) of arrays, "
+        f"but got {entry!r:.60} ({type(entry).__name__}). Write metrics=['accuracy'], for instance."
+    )
 
 
 def _direction(name: str, metric: _Streaming | MetricLike) -> Direction | None:
@@ -706,6 +764,37 @@ def _load_object_state(name: str, metric: Any, state: Mapping[str, Any]) -> None
         )
 
 
+def check_metrics(metrics: Any) -> None:
+    """Refuse what no task could make metrics of, before there are data: misspelt names, classes, wrong functions.
+
+    Raises:
+        ValueError: If a name is unknown.
+        TypeError: If an entry is not a metric at all, or there is no list of them.
+
+    Example:
+        >>> check_metrics(["accuracy", "top_3_accuracy"])
+    """
+    if isinstance(metrics, Mapping):
+        for part in metrics.values():
+            check_metrics(part)
+        return
+    if isinstance(metrics, (str, nn.Module)) or not isinstance(metrics, Iterable):
+        raise _no_list(metrics)
+    for entry in metrics:
+        if isinstance(entry, str):
+            if entry not in _NAMED and not re.fullmatch(_TOP_K, entry):
+                raise ValueError(_unknown(entry))
+        else:
+            _objects(entry)
+
+
+def _no_list(metrics: Any) -> TypeError:
+    hint = f"Pass metrics=[{metrics!r:.40}]." if isinstance(metrics, (str, nn.Module)) else "Pass such a list, or ()."
+    if isinstance(metrics, Mapping):
+        hint = "A mapping gives metrics by output name, for a dict of losses."
+    return TypeError(f"metrics is a list such as ['accuracy'], but got {metrics!r:.60}. {hint}")
+
+
 class MetricSet:
     """All metrics of one output: fed batch by batch without waiting for the device, read once at the epoch's end.
 
@@ -766,10 +855,7 @@ class MetricSet:
         if isinstance(task, Mapping):
             return _MetricsByOutput(metrics, task)
         if isinstance(metrics, (str, nn.Module, Mapping)) or not isinstance(metrics, Iterable):
-            hint = (
-                " A mapping gives metrics by output name, for a dict of losses." if isinstance(metrics, Mapping) else ""
-            )
-            raise TypeError(f"metrics is a list such as ['accuracy'], but got {metrics!r}.{hint}")
+            raise _no_list(metrics)
         resolved: dict[str, _Streaming | MetricLike] = {}
         for name, metric in (pair for entry in metrics for pair in _resolve(entry, task)):
             if name in resolved or name in ("loss", "lr"):
@@ -892,7 +978,10 @@ class _MetricsByOutput(MetricSet):
     def __init__(self, metrics: Any, tasks: Mapping[str, Task]) -> None:
         by_output = metrics if isinstance(metrics, Mapping) else {output: copy.deepcopy(metrics) for output in tasks}
         if unknown := sorted(set(by_output) - set(tasks)):
-            raise ValueError(f"metrics names the outputs {unknown}, but the losses are for {sorted(tasks)}.")
+            raise ValueError(
+                f"metrics names the outputs {unknown}, but the losses are for {sorted(tasks)}."
+                f"{suggestions(str(unknown[0]), tasks) or ' Name the metrics as the losses are named.'}"
+            )
         self._sets: dict[str, MetricSet] = {}
         for output, task in tasks.items():
             try:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
+import functools
 import inspect
-import math
-import numbers
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
 from torch import nn
 from torch.optim import LBFGS, Optimizer
+
+from neurokit.arguments import check_keywords, check_number, nearest, suggestions
 
 _FUSED_ON_CPU = ("Adam", "AdamW", "SGD", "Adagrad")
 
@@ -56,38 +56,40 @@ def check_optimizer(optimizer: Any, model: nn.Module, learning_rate: float | Non
     Example:
         >>> check_optimizer("adam", nn.LazyLinear(2))
     """
-    _check_rate(learning_rate)
+    if learning_rate is not None:
+        check_number("learning_rate", learning_rate, "a number of 0 or more", lambda rate: rate >= 0, such_as=1e-3)
     if not any(True for _ in model.parameters()):
-        raise ValueError(
-            f"{type(model).__name__} has no parameters, so there is nothing to train. Make its layers attributes in "
-            "__init__ (several in an nn.ModuleList, not a list)."
-        )
+        quantised = any("quantized" in type(module).__module__ for module in model.modules())
+        mend = "Make its layers attributes in __init__ (several in an nn.ModuleList, not a list)."
+        if quantised:
+            mend = "Its layers are quantised, which is for prediction: train the model first, then quantise it."
+        raise ValueError(f"The model {type(model).__name__} has no parameters, so there is nothing to train. {mend}")
     if not isinstance(optimizer, Mapping):
         return _check_kind(optimizer, learning_rate)
     if not optimizer:
-        raise ValueError("optimizer is an empty dict. Name a submodule and its optimizer, or pass 'adam'.")
+        raise ValueError(
+            "optimizer is an empty dict, and it takes an optimizer for each submodule. Name them, such as "
+            "{'head': 'adam'}, or pass 'adam' for all."
+        )
     for name, one in optimizer.items():
         _check_kind(one, learning_rate)
         if not isinstance(one, Optimizer):  # an instance brings its own parameters, and any name
             _parameters_of(model, str(name))
 
 
-def _check_rate(rate: Any) -> None:
-    if rate is None:
-        return
-    if isinstance(rate, bool) or not isinstance(rate, numbers.Real) or not 0 <= float(rate) < math.inf:
-        raise ValueError(
-            f"learning_rate is a number of 0 or more, got {rate!r}. Pass 1e-3, or leave it out for torch's default."
-        )
-
-
 def _check_kind(optimizer: Any, learning_rate: float | None) -> None:
     if isinstance(optimizer, str):
         _by_name(optimizer)
     elif not isinstance(optimizer, Optimizer) and not callable(optimizer):
+        rate = f" A learning rate is learning_rate={optimizer}." if isinstance(optimizer, float) else ""
         raise TypeError(
-            f"optimizer is of type {type(optimizer).__name__}. Pass a name such as 'adam', a class or factory, an "
-            "instance, or a dict of these."
+            f"optimizer is of type {type(optimizer).__name__}: {optimizer!s:.60} is no optimizer. Pass a name such as "
+            f"'adam', a class or factory, an instance, or a dict of these.{rate}"
+        )
+    elif inspect.isclass(optimizer) and not issubclass(optimizer, Optimizer):
+        raise TypeError(
+            f"optimizer is the class {optimizer.__name__}, and it takes one of torch.optim. Pass 'adam'; a scheduler "
+            "goes to fit: callbacks=[nk.LRSchedule(...)]."
         )
     elif learning_rate is not None and not inspect.isclass(optimizer):
         kind = getattr(optimizer, "__name__", type(optimizer).__name__)
@@ -119,10 +121,10 @@ def _parameters_of(model: nn.Module, name: str) -> list[nn.Parameter]:
     modules = dict(model.named_modules(remove_duplicate=False))
     trainable = [known for known, module in modules.items() if known and any(True for _ in module.parameters())]
     if name not in trainable:
-        nearest = difflib.get_close_matches(name, trainable, n=3, cutoff=0.4)
         what = "has no parameters" if name in modules else "is not in the model"
+        near = nearest(name, trainable, cutoff=0.4) or trainable[:8]
         raise ValueError(
-            f"optimizer is a dict by submodule, and {name!r} {what}. Nearest: {', '.join(nearest or trainable[:8])}."
+            f"optimizer is a dict by submodule, and {name!r} {what}. Nearest: {', '.join(near)}. Name one of these."
         )
     return list(modules[name].parameters())
 
@@ -134,13 +136,21 @@ def _make(optimizer: Any, parameters: list[nn.Parameter], model: nn.Module, lear
     if isinstance(optimizer, str):
         optimizer = _by_name(optimizer)
         options |= {"fused": True} if can_fuse(optimizer, parameters, model) else {}
-    built = optimizer(parameters, **options)
+    built = _built(optimizer, parameters, options)
     if isinstance(built, Optimizer):
         return built
     raise TypeError(
         f"The optimizer factory returned a {type(built).__name__}. Return a torch.optim.Optimizer of the parameters it "
         "gets."
     )
+
+
+def _built(factory: Callable[..., Any], parameters: list[nn.Parameter], options: dict[str, Any]) -> Any:
+    """Call a factory; a misspelt option of a ``functools.partial`` gets the nearest names."""
+    if isinstance(factory, functools.partial) and inspect.isclass(factory.func):
+        known = [name for name in inspect.signature(factory.func).parameters if name != "params"]
+        check_keywords(factory.func.__name__, factory.keywords, known)
+    return factory(parameters, **options)
 
 
 def _by_name(name: str) -> Callable[..., Optimizer]:
@@ -151,9 +161,10 @@ def _by_name(name: str) -> Callable[..., Optimizer]:
     }
     if name.lower() in known:
         return known[name.lower()]
-    nearest = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
-    hint = f" Did you mean {' or '.join(map(repr, nearest))}?" if nearest else ""
-    raise ValueError(f"There is no optimizer named {name!r}.{hint} Known: {', '.join(sorted(known))}.")
+    raise ValueError(
+        f"There is no optimizer named {name!r}.{suggestions(name, known)} Known: {', '.join(sorted(known))}. A "
+        "class or an instance does as well."
+    )
 
 
 def can_fuse(cls: Callable[..., Optimizer], parameters: Iterable[nn.Parameter], model: nn.Module) -> bool:
@@ -183,6 +194,12 @@ def _check_parameters(optimizers: Mapping[str, Optimizer], model: nn.Module, ext
                 f"{label} holds {len(parameters)} parameter tensors, none of them {type(model).__name__}'s, so nothing "
                 "would learn. Build it from this model's parameters(), or pass a class or a name: Trainer builds it."
             )
+
+
+def foreign_parameters(optimizers: Mapping[str, Optimizer], known: Iterable[nn.Parameter]) -> list[nn.Parameter]:
+    """Return the parameters that optimizers hold and that are none of those known, so have no name to be saved by."""
+    named = set(known)
+    return [one for optimizer in optimizers.values() for one in _held(optimizer) if one not in named]
 
 
 def _held(optimizer: Optimizer) -> set[nn.Parameter]:

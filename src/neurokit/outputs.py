@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Final
 
+import numpy as np
 from torch import Tensor
 
 IGNORED_LABEL: Final = -100  # counts for nothing in torch's class losses and in Hugging Face's models
@@ -28,10 +29,28 @@ def prediction(outputs: Any) -> Tensor:
     found, _ = find_prediction(outputs)
     if found is None:
         raise TypeError(
-            f"The model returned {describe_outputs(outputs)}, and the loss takes one tensor. Name it 'logits' or "
-            "'out', put it first in a tuple, pass a dict of losses by output name, or override compute_loss."
+            f"The model returned {describe_outputs(outputs)}, and the loss takes one tensor. {_mend(outputs)}"
         )
     return found
+
+
+def _mend(outputs: Any) -> str:
+    """What to do about outputs in which there is no telling the prediction."""
+    if outputs is None:
+        return "Does forward end without return?"
+    if isinstance(outputs, (bool, int, float, str, np.ndarray, np.generic)) or _holds_numbers(outputs):
+        return "Return the tensor itself: no .item(), .tolist(), .numpy() or float() in forward."
+    return (
+        "Name it 'logits' or 'out', put it first in a tuple, pass a dict of losses by output name, or override "
+        "compute_loss."
+    )
+
+
+def _holds_numbers(outputs: Any) -> bool:
+    """Tell whether this is a list of numbers, or of such lists."""
+    while isinstance(outputs, list) and outputs:
+        outputs = outputs[0]
+    return isinstance(outputs, (int, float))
 
 
 def find_prediction(outputs: Any) -> tuple[Tensor | None, str]:
@@ -123,10 +142,15 @@ def describe_outputs(outputs: Any) -> str:
     """
     if isinstance(outputs, Tensor):
         return f"a tensor of shape {tuple(outputs.shape)}"
+    if isinstance(outputs, np.ndarray):
+        return f"an array of shape {outputs.shape}"
     if outputs is None or isinstance(outputs, (int, float, str)):
-        return repr(outputs)
+        return f"{outputs:.4g}" if isinstance(outputs, float) else f"{outputs!r:.60}"
+    if _holds_numbers(outputs):
+        return f"a list of {len(outputs)}, {outputs!s:.40}..."
     if isinstance(outputs, (tuple, list)) and not hasattr(outputs, "_fields"):
+        parts = ", ".join(map(describe_outputs, outputs[:4]))
         more = ", ..." if len(outputs) > 4 else ""
-        return f"a {type(outputs).__name__} of {len(outputs)}: {', '.join(map(describe_outputs, outputs[:4]))}{more}"
+        return f"a {type(outputs).__name__} of {len(outputs)}" + (f": {parts}{more}" if parts else "")
     fields = [name for name, value in output_fields(outputs).items() if value is not None]
     return f"a {type(outputs).__name__}" + (f" with {', '.join(map(repr, fields))}" if fields else "")

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 
+from neurokit.arguments import check_choice
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -108,6 +110,8 @@ def confusion_matrix(
         >>> [tick.get_text() for tick in axes.get_xticklabels()]
         ['cat', 'dog']
     """
+    if normalize is not None:
+        check_choice("normalize", normalize, ("true", "pred", "all"))
     from sklearn.metrics import ConfusionMatrixDisplay
 
     true, predicted = _to_numpy(y_true).ravel(), _to_numpy(y_pred).ravel()

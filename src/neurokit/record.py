@@ -11,6 +11,7 @@ import json
 import math
 import os
 import platform
+import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,10 +26,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from neurokit import __version__
-from neurokit.checkpoint import parse_json, replace_file
+from neurokit.checkpoint import Limits, check_exists, open_regular, parse_json, replace_file
 from neurokit.devices import describe_device
 
-MAX_RECORD_BYTES = 64 << 20  # the rows of a validation split alone may be millions
 MAX_HASHED_BYTES = 64 << 20
 SHOWN = 32  # so many numbers of an array are written out; of a longer one, type and shape
 
@@ -159,14 +159,18 @@ class RunRecord:
         return _in_lines(_with_marks(self.to_dict()))
 
     @classmethod
-    def from_json(cls, text: str | bytes) -> RunRecord:
+    def from_json(cls, text: str | bytes, *, limits: Limits | None = None) -> RunRecord:
         """Return the record in a JSON text.
+
+        Args:
+            text: What ``to_json`` gave.
+            limits: What it may ask for; the default is that of every JSON file.
 
         Raises:
             ValueError: If it is no record: not strict JSON, an unknown or missing field, or one of the wrong type.
         """
         try:
-            found = parse_json(text if isinstance(text, bytes) else text.encode(), MAX_RECORD_BYTES)
+            found = parse_json(text if isinstance(text, bytes) else text.encode(), limits or Limits())
             values = _without_marks(found)
         except (ValueError, RecursionError) as error:
             raise ValueError(f"This is not the record of a run: {error}.") from error
@@ -195,17 +199,23 @@ class RunRecord:
         replace_file(path, [text], len(text))
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> RunRecord:
+    def load(cls, path: str | os.PathLike[str], *, limits: Limits | None = None) -> RunRecord:
         """Return the record in a JSON file.
+
+        Args:
+            path: The file.
+            limits: What it may ask for; the default is that of every JSON file.
 
         Raises:
             FileNotFoundError: If there is no such file.
             ValueError: If it holds no record; names the file.
         """
-        with Path(path).expanduser().open("rb") as file:
-            text = file.read(MAX_RECORD_BYTES + 1)
+        place, limits = Path(path).expanduser(), limits or Limits()
+        check_exists(place)
+        with open_regular(place, follow=True) as file:
+            text = file.read(limits.json_bytes + 1)
         try:
-            return cls.from_json(text)
+            return cls.from_json(text, limits=limits)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
 
@@ -227,6 +237,8 @@ def _in_lines(value: Any, margin: str = "") -> str:
 def _with_marks(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return {"$float": repr(value)}
+    if isinstance(value, int) and value.bit_length() > 64:  # more digits than are read
+        return {"$int": hex(value)}
     if isinstance(value, dict):
         return {key: _with_marks(entry) for key, entry in value.items()}
     return [_with_marks(entry) for entry in value] if isinstance(value, list) else value
@@ -239,6 +251,8 @@ def _without_marks(value: Any) -> Any:
         return value
     if value.keys() == {"$float"} and value["$float"] in ("nan", "inf", "-inf"):
         return float(value["$float"])
+    if value.keys() == {"$int"} and re.fullmatch("-?0x[0-9a-f]{1,65536}", str(value["$int"])):
+        return int(value["$int"], 16)
     return {key: _without_marks(entry) for key, entry in value.items()}
 
 

@@ -95,6 +95,9 @@ def rng_state() -> dict[str, Any]:
     return state
 
 
+_NUMPY_WORDS = 624  # of a Mersenne Twister
+
+
 def set_rng_state(state: Mapping[str, Any]) -> None:
     """Put back what ``rng_state`` returned.
 
@@ -108,6 +111,9 @@ def set_rng_state(state: Mapping[str, Any]) -> None:
             f"{torch.cuda.device_count()}. Resume on the same number of devices (CUDA_VISIBLE_DEVICES limits them)."
         )
     name, key, *position = state["numpy"]
+    sound = isinstance(key, Tensor) and key.shape == (_NUMPY_WORDS,) and type(position[0]) is int
+    if not sound or not 0 <= position[0] <= _NUMPY_WORDS:  # NumPy believes it, and would read beyond its memory
+        raise ValueError("The saved state of NumPy's random numbers is none. The checkpoint is not what a run wrote.")
     random.setstate(state["python"])
     np.random.set_state((name, key.numpy().astype(np.uint32), *position))
     torch.set_rng_state(state["torch"])

@@ -159,16 +159,20 @@ def require_gradient(output: Any, model: nn.Module) -> Tensor:
     """
     if not isinstance(output, StepOutput):
         raise TypeError(
-            f"compute_loss returned a {type(output).__name__}. Return neurokit.StepOutput(loss, predictions, targets)."
+            f"compute_loss returned a {type(output).__name__}. Return neurokit.StepOutput(loss, predictions, targets), "
+            "from which a step takes the loss and what it compares."
         )
     loss = output.loss
     if not isinstance(loss, Tensor):
         raise TypeError(
-            f"The loss in training is {loss if loss is None else type(loss).__name__}. Return it as a tensor from the "
-            "model or from compute_loss, or pass loss='cross_entropy' or another."
+            f"The loss in training is {loss if loss is None else type(loss).__name__}, and learning needs a tensor. "
+            "Return one from the model or from compute_loss, or pass loss='cross_entropy' or another."
         )
     if loss.ndim:
-        raise ValueError(f"The loss has shape {tuple(loss.shape)}, and learning needs one number. Take its mean.")
+        raise ValueError(
+            f"The loss has shape {tuple(loss.shape)}, and learning needs one number for a batch. Take its mean: "
+            "loss.mean()."
+        )
     if not loss.requires_grad:
         trainable = sum(parameter.requires_grad for parameter in model.parameters())
         raise ValueError(

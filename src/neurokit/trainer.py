@@ -6,9 +6,10 @@ import copy
 import inspect
 import logging
 import math
+import os
 import signal
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -22,14 +23,23 @@ from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
 from neurokit import checkpoint, diagnostics, loop, modes, probe
-from neurokit.arguments import check_choice, check_count
+from neurokit.arguments import (
+    check_choice,
+    check_count,
+    check_flag,
+    check_keywords,
+    check_number,
+    suggests_arguments,
+)
 from neurokit.callbacks.callback import Callback
 from neurokit.callbacks.hooks import Hooks
 from neurokit.callbacks.progress_bar import ProgressBar
 from neurokit.data.batch import Batch
 from neurokit.data.conversion import Conversion
+from neurokit.data.finite import is_finite, not_finite_in_batch
+from neurokit.data.inputs import Known
 from neurokit.data.memory import InMemoryLoader
-from neurokit.data.sources import Loader, make_loader
+from neurokit.data.sources import Loader, make_loader, refuse_endless
 from neurokit.data.targets import Targets
 from neurokit.data.training import Reading, TrainingData
 from neurokit.devices import select_device
@@ -37,17 +47,17 @@ from neurokit.diagnostics import Finding, Setup
 from neurokit.diagnostics.setup import optimizers_of
 from neurokit.distributed import check_strategy
 from neurokit.history import History
-from neurokit.losses import Criterion, make_criterion
+from neurokit.losses import Criterion, check_takes_two, make_criterion
 from neurokit.means import RunningMeans
-from neurokit.metrics import MetricSet
-from neurokit.optimizers import check_optimizer, make_optimizers, needs_closure
+from neurokit.metrics import MetricSet, check_metrics
+from neurokit.optimizers import check_optimizer, foreign_parameters, make_optimizers, needs_closure
 from neurokit.outputs import output_fields, prediction
 from neurokit.predictions import joined, labels_of, probabilities, to_numpy
 from neurokit.probe import FirstLook, call
 from neurokit.record import RunRecord
 from neurokit.rehearsal import preserved
 from neurokit.runtime import Runtime, floating_dtype
-from neurokit.seeding import rng_state, set_rng_state
+from neurokit.seeding import preserved_rng, rng_state, set_rng_state
 from neurokit.show_loop import LoopPlan, optimizer_call, show_loop
 from neurokit.signals import Signals
 from neurokit.state import TrainingState
@@ -57,6 +67,9 @@ from neurokit.summary import layer_table
 from neurokit.task import Task
 
 logger = logging.getLogger("neurokit")
+
+_VALIDATION_PAIR = ("validation_data[0]", "validation_data[1]")
+_VALIDATION_LOADER = ("validation_data", "y of validation_data")
 
 
 class Trainer:
@@ -90,6 +103,7 @@ class Trainer:
         array([[7.]], dtype=float32)
     """
 
+    @suggests_arguments
     def __init__(
         self,
         model: nn.Module,
@@ -106,13 +120,15 @@ class Trainer:
         max_grad_norm: float | None = None,
     ) -> None:
         _check_model(model)
-        check_choice("precision", precision, ("fp32", "bf16", "fp16"))
-        check_count("accumulate", accumulate)
-        if max_grad_norm is not None and not max_grad_norm > 0:
-            raise ValueError(
-                f"max_grad_norm is a number above 0, got {max_grad_norm!r}. Pass 1.0, or None not to clip."
-            )
+        check_choice("precision", precision, ("fp32", "bf16", "fp16"), **PRECISIONS)
+        check_count("accumulate", accumulate, such_as=4)
+        if max_grad_norm is not None:
+            check_number("max_grad_norm", max_grad_norm, "a number above 0", lambda norm: norm > 0, such_as=1.0)
+        check_flag("compile", compile)
         check_strategy(strategy)
+        metrics = list(metrics) if isinstance(metrics, Iterator) else metrics  # it is read more than once
+        check_metrics(metrics)
+        check_optimizer(optimizer, model, learning_rate)
         self.arguments: dict[str, Any] = {
             "loss": loss, "optimizer": optimizer, "learning_rate": learning_rate, "metrics": metrics, "device": device,
             "precision": precision, "compile": compile, "strategy": strategy, "accumulate": accumulate,
@@ -129,11 +145,12 @@ class Trainer:
         self.record = RunRecord()
         self.means = RunningMeans(self.runtime.device)
         self._targets = _targets_for(self.criterion, floating_dtype(model))
+        self._inputs: Mapping[str, Known] = {}
         self._conversion = Conversion(floating_dtype(model), self._targets)
         self._hooks = Hooks((), self)
         self._feed: loop.Feed | None = None
         self.signals = Signals()
-        self._seeded = False
+        self._seeded = self._loaded = False
         self.findings: list[Finding] = []
         self.woken: list[nn.Module] = []  # what the latest evaluation put in train()
         self._rehearsed: dict[str, Any] | None = None  # the arguments of a fit of which a few steps are tried
@@ -143,12 +160,15 @@ class Trainer:
         self._shown: LoopPlan | None = None
         self._steps_itself = type(self).train_step is not Trainer.train_step
         self._is_plain = type(self).compute_loss is Trainer.compute_loss and not self._steps_itself
+        if self._is_plain:
+            for one in self.criteria():
+                check_takes_two(one.function)
+        if precision == "fp16" and self.runtime.device.type == "cpu":
+            logger.warning("precision='fp16' on the CPU is slower than fp32, and less exact. Pass 'bf16' or 'fp32'.")
         model.to(self.runtime.device)
         for one in self.criteria():
             one.to(self.runtime.device, floating_dtype(model))
-        if _lazy_parameters(model):
-            check_optimizer(optimizer, model, learning_rate)
-        else:
+        if not _lazy_parameters(model):
             self._make_optimizers()
         if compile:
             model.compile()
@@ -245,6 +265,7 @@ class Trainer:
 
     # ----------------------------------------------------------------------------------------------------- fit
 
+    @suggests_arguments
     def fit(
         self,
         x: Any,
@@ -303,6 +324,7 @@ class Trainer:
         for finding in plan.findings:
             if finding.level == "error":
                 raise ValueError(_with_code(finding))
+        undo = self._undo()
         self._begin(plan)
         assert self._feed is not None
         self.signals.listen(signal.SIGINT, ask=self._interrupt)
@@ -310,6 +332,9 @@ class Trainer:
         try:
             with closing(plan.data):
                 loop.fit(self, self._feed, plan.data.validation, plan.hooks, restore)
+        except (TypeError, ValueError, OSError):  # refused by a callback or the first step
+            undo()
+            raise
         finally:
             self._feed = None
             self.signals.close()
@@ -329,14 +354,17 @@ class Trainer:
         if self._feed is not None:
             raise RuntimeError("This trainer is in the middle of a fit. Call fit again after it, not in a callback.")
         check_count("epochs", epochs)
-        check_choice("verbose", verbose, ("auto", 0, 1, 2))
+        check_choice("verbose", verbose, ("auto", 0, 1, 2), true=1, false=0)
+        check_flag("shuffle", shuffle)
         codes = diagnostics.chosen(checks)
         for name, value in (("batch_size", batch_size), ("steps_per_epoch", steps_per_epoch)):
             if value is not None:
-                check_count(name, value)
+                check_count(name, value, such_as=32)
         restored = self._read_checkpoint(resume)
         seed = self._data_seed(restored)
+        known = self._inputs if restored is None else _known(restored.get("inputs"))
         reading = self._reading(copy.deepcopy(self._targets), seed, join_lone_row=self._trains_batch_norm())
+        reading = reading._replace(inputs=known)
         data = TrainingData.read(
             x, y, weight, reading, batch_size=batch_size, shuffle=shuffle,
             validation_data=validation_data, validation_split=validation_split,
@@ -344,15 +372,17 @@ class Trainer:
         _check_passes(data, epochs, steps_per_epoch)
         look = self._look(data.train, reading.targets, bool(codes))
         if data.validation is not None:
-            held_out = self._look(
-                data.validation, reading.targets, bool(codes)
-            )  # the same demands; training tells the task
+            names = _VALIDATION_PAIR if isinstance(validation_data, tuple) else _VALIDATION_LOADER
+            held_out = self._look(data.validation, reading.targets, bool(codes), names)  # training tells the task
             look = look._replace(casts={**held_out.casts, **look.casts})
         per_epoch = steps_per_epoch or data.train.num_batches
         updates = None if per_epoch is None else -(-per_epoch // self.runtime.accumulate)
         asked = self._asked_by(data.train, look.task)
         state = TrainingState(seed=seed, epochs=epochs, steps_per_epoch=per_epoch, updates_per_epoch=updates)
         setup = self._setup(data, reading.targets, look, state, callbacks) if codes else None
+        metrics = MetricSet.resolve(self.arguments["metrics"], asked)
+        if setup is not None:
+            _rehearse(metrics, setup)
         watches = [] if setup is None else diagnostics.watch(setup, codes, self.tell)
         return _Plan(
             arguments={
@@ -365,7 +395,7 @@ class Trainer:
             look=look,
             asked=asked,
             class_weight=probe.class_weights(class_weight, look.task, self.criterion),
-            metrics=MetricSet.resolve(self.arguments["metrics"], asked),
+            metrics=metrics,
             state=state,
             findings=[] if setup is None else diagnostics.examine(setup, codes),
             hooks=Hooks([*watches, _Bookkeeper(), *callbacks, *_progress(verbose)], self),
@@ -379,11 +409,18 @@ class Trainer:
             criterion.class_weight = plan.class_weight
             criterion.counts_ignored = task.kind is None or task.ignore_index is not None
         self._targets, self.metrics, self.state, self._hooks = plan.targets, plan.metrics, plan.state, plan.hooks
+        self._inputs = plan.data.inputs
         self._seeded = True
         self.findings = []
         for finding in plan.findings:
             self.tell(finding)
         self._take(plan.look, validates=plan.data.validation is not None)
+        if foreign := foreign_parameters(self.optimizers, self._parameter_names()):
+            self._note(
+                f"The optimizer holds {len(foreign)} parameter tensors, the first of shape {tuple(foreign[0].shape)}, "
+                "that are neither the model's nor the loss's: they learn where the loss uses them, and no checkpoint "
+                "can hold them. Make them the model's: model.temperature = parameter."
+            )
         self._feed = loop.Feed(self, plan.data.train, cut=plan.arguments["steps_per_epoch"] is not None)
         self.history = History(self.monitors)
         self._shown = self._loop_plan(plan.arguments, plan)
@@ -402,13 +439,35 @@ class Trainer:
                 f"{plan.arguments['resume']} holds no checkpoint to resume from: the run starts at the beginning."
             )
 
+    @torch.no_grad()
+    def _undo(self) -> Callable[[], None]:
+        """Return what takes back a fit that has made no step yet: the trainer, buffers and random streams."""
+        attributes, streams = dict(vars(self)), rng_state()
+        trainable = sorted((one for one in self.model.parameters() if one.requires_grad), key=Tensor.numel)
+        witnesses = [(one, one.clone()) for one in trainable[:8]]  # not _version, which fused optimizers leave alone
+        weights = [(one, one.class_weight, one.counts_ignored) for one in self.criteria()]
+        buffers = [(one, one.clone()) for one in self.model.buffers() if not is_lazy(one)]
+
+        @torch.no_grad()
+        def undo() -> None:
+            if self.state.updates or not all(torch.equal(one, before) for one, before in witnesses):
+                return
+            vars(self).update(attributes)
+            for criterion, class_weight, counts_ignored in weights:
+                criterion.class_weight, criterion.counts_ignored = class_weight, counts_ignored
+            for buffer, before in buffers:
+                buffer.copy_(before)
+            set_rng_state(streams)
+
+        return undo
+
     def _trains_batch_norm(self) -> bool:
         """Tell whether a BatchNorm layer will take statistics of a training batch."""
         norms = [module for module in self.model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
         whole = not any(module.training for module in self.model.modules())
         return any(module.training or whole for module in norms)
 
-    def _look(self, loader: Loader, targets: Any, checks: bool) -> FirstLook:
+    def _look(self, loader: Loader, targets: Any, checks: bool, names: tuple[str, str] = ("x", "y")) -> FirstLook:
         """One look at the first batch: what is asked, and whether it can be learnt at all."""
         plain = self._is_plain
         lazy = bool(_lazy_parameters(self.model))
@@ -419,8 +478,11 @@ class Trainer:
             return FirstLook(self.task, "", self._conversion.casts, batch=None)
         batch = Conversion(floating_dtype(self.model), targets)(self.runtime.place(loader.peek()))
         try:
-            look = probe.look(self.model, self.criterion, batch, targets, floating_dtype(self.model))
+            look = probe.look(self.model, self.criterion, batch, targets, floating_dtype(self.model), names)
         except Exception as error:
+            torchs = isinstance(error, RuntimeError) and plain and checks  # such as BCELoss, to which NaN is no share
+            if torchs and isinstance(loader, InMemoryLoader) and (found := loader.not_finite()):
+                raise probe.not_finite_error(found, floating_dtype(self.model)) from error
             if plain and self.criterion is None and isinstance(error, TypeError):
                 raise TypeError(
                     f"{error} With loss=None everything a batch holds goes to forward, because the model returns its "
@@ -430,6 +492,11 @@ class Trainer:
                 raise
             return FirstLook(Task(), "", {}, batch=None)  # the user's own step may never call forward
         self._asked_by(loader, look.task)
+        if checks:
+            convert = Conversion(floating_dtype(self.model), targets, look.casts)
+            self._check_finite(loader, batch, convert, names)
+            if plain and isinstance(loader, InMemoryLoader):
+                probe.check_ids(self.model, loader, lambda rows: convert(self.runtime.place(rows)), convert.dtype)
         if plain and checks and not any(parameter.requires_grad for parameter in self.model.parameters()):
             count = sum(1 for _ in self.model.parameters())
             raise ValueError(
@@ -437,6 +504,24 @@ class Trainer:
                 "frozen. Set requires_grad_(True) on the part that is to learn."
             )
         return look
+
+    def _check_finite(self, loader: Loader, batch: Batch, convert: Conversion, names: tuple[str, str]) -> None:
+        """Refuse NaN and infinity that reach outputs or loss; a step of the user's own may deal with them."""
+        if isinstance(loader, InMemoryLoader):
+            found = loader.not_finite()
+            batch = loader.around(found) if found else batch
+        else:
+            found = not_finite_in_batch(batch, names)
+        if not found:
+            return
+        if not self._is_plain:
+            logger.warning("%s. Your own step or loss gets them as they are.", "; ".join(map(str, found)))
+            return
+        batch = convert(self.runtime.place(batch))
+        with modes.evaluating(self.model), torch.no_grad(), preserved_rng():
+            outputs = call(self.model, batch.x)
+            loss = None if self.criterion is None else self.compute_loss(batch).loss
+        probe.refuse_not_finite(found, outputs, loss, floating_dtype(self.model))
 
     def _setup(
         self, data: TrainingData, targets: Any, look: FirstLook, state: TrainingState, callbacks: list[Callback]
@@ -467,9 +552,10 @@ class Trainer:
             return task
         if isinstance(self.criterion, dict):
             return {
-                name: probe.checked_targets(one, task[name], loader.y[name]) for name, one in self.criterion.items()
+                name: probe.checked_targets(one, task[name], loader.y[name], f"{loader.target_name}[{name!r}]")
+                for name, one in self.criterion.items()
             }
-        return probe.checked_targets(self.criterion, task, loader.y)
+        return probe.checked_targets(self.criterion, task, loader.y, loader.target_name)
 
     def _take(self, look: FirstLook, validates: bool) -> None:
         """Take over what the first look told, and name everything this fit will log."""
@@ -491,8 +577,18 @@ class Trainer:
 
     def _read_checkpoint(self, folder: str | Path | None) -> dict[str, Any] | None:
         """The state to resume from; ``None`` when there is none."""
-        newest = None if folder is None else checkpoint.newest(Path(folder))
-        return None if newest is None else checkpoint.read(newest)
+        if folder is not None:
+            _check_path("resume", folder)
+        if folder is not None and Path(folder).expanduser().is_file():
+            raise NotADirectoryError(
+                f"resume={str(folder)!r} is a file, and a run is resumed from its folder. Pass the folder that "
+                "ModelCheckpoint was given."
+            )
+        if folder is None:
+            return None
+        checkpoint.refuse_if_held(folder)
+        state = checkpoint.read_newest(folder)
+        return None if state is None else _checked(state, folder)
 
     def _data_seed(self, restored: Mapping[str, Any] | None) -> int:
         """The seed of order and split: the resumed run's, else the first fit's, else torch's as it is now."""
@@ -644,6 +740,7 @@ class Trainer:
 
     # --------------------------------------------------------------------------------------- evaluate and predict
 
+    @suggests_arguments
     def evaluate(
         self,
         x: Any,
@@ -682,9 +779,17 @@ class Trainer:
             self._take(look, validates=False)
         self._asked_by(loader, self.task)
         self._learn_casts(loader)
+        self._note_untrained()
+        hooks = Hooks([*_listed(callbacks), *_progress(verbose, loader.num_batches)], self)
         with closing(loader):
-            return loop.eval_epoch(self, loader, Hooks([*callbacks, *_progress(verbose, loader.num_batches)], self))
+            logs = loop.eval_epoch(self, loader, hooks)
+        diverged = not math.isfinite(logs.get("loss", 0.0))
+        found = loader.not_finite() if diverged and isinstance(loader, InMemoryLoader) else []
+        if found:
+            raise probe.not_finite_error(found, self._conversion.dtype)
+        return logs
 
+    @suggests_arguments
     def predict(
         self, x: Any, *, batch_size: int | None = None, callbacks: Iterable[Callback] = (), verbose: int = 0
     ) -> Any:
@@ -702,6 +807,7 @@ class Trainer:
         """
         return joined(list(self.predict_batches(x, batch_size=batch_size, callbacks=callbacks, verbose=verbose)))
 
+    @suggests_arguments
     def predict_proba(
         self, x: Any, *, batch_size: int | None = None, callbacks: Iterable[Callback] = (), verbose: int = 0
     ) -> Any:
@@ -713,6 +819,7 @@ class Trainer:
         batches = self._outputs(x, batch_size, callbacks, verbose)
         return joined([self._by_task(outputs, probabilities) for outputs in batches])
 
+    @suggests_arguments
     def predict_labels(
         self, x: Any, *, batch_size: int | None = None, callbacks: Iterable[Callback] = (), verbose: int = 0
     ) -> Any:
@@ -724,15 +831,15 @@ class Trainer:
         batches = self._outputs(x, batch_size, callbacks, verbose)
         return joined([self._by_task(outputs, labels_of) for outputs in batches])
 
+    @suggests_arguments
     def predict_batches(
         self, x: Any, *, batch_size: int | None = None, callbacks: Iterable[Callback] = (), verbose: int = 0
     ) -> Iterator[Any]:
         """Yield what ``predict`` returns batch by batch, in constant memory."""
-        for outputs in self._outputs(x, batch_size, callbacks, verbose):
-            yield to_numpy(outputs)
+        return (to_numpy(outputs) for outputs in self._outputs(x, batch_size, callbacks, verbose))
 
     def _outputs(self, x: Any, batch_size: int | None, callbacks: Iterable[Callback], verbose: int) -> Iterator[Any]:
-        loader = self._evaluation_loader(x, None, None, batch_size)
+        loader = self._evaluation_loader(x, None, None, batch_size, may_be_empty=True)
         if getattr(x, "drop_last", False):
             raise ValueError(
                 "This DataLoader drops its last rows, and each row has a prediction. Pass drop_last=False."
@@ -747,23 +854,45 @@ class Trainer:
             probe.forward_once(self.model, self.place(loader.peek()).x, self._conversion.dtype)
             self._make_optimizers()
         self._learn_casts(loader)
-        return loop.predict_batches(self, loader, Hooks([*callbacks, *_progress(verbose, loader.num_batches)], self))
+        if isinstance(loader, InMemoryLoader) and not self._inputs:  # nobody knows yet what a row looks like
+            probe.refuse_one_sample(self.model, self.place(loader.peek()).x)
+        hooks = Hooks([*_listed(callbacks), *_progress(verbose, loader.num_batches)], self)
+        self._note_untrained()
+        return self._watched(loop.predict_batches(self, loader, hooks), loader)
+
+    def _watched(self, batches: Iterator[Any], loader: Loader) -> Iterator[Any]:
+        """Pass on predictions; say once where the inputs are NaN or infinite, if they are so."""
+        finite = True
+        for outputs in batches:
+            if finite and isinstance(loader, InMemoryLoader) and not is_finite(outputs):
+                finite = False
+                for found in loader.not_finite():
+                    self._note(f"{found}. Predictions for such rows are NaN, and labels made of them mean nothing.")
+            yield outputs
+
+    def _note_untrained(self) -> None:
+        """Say once that nothing was learnt or loaded here: right for a pretrained model, forgotten for any other."""
+        if not (self._seeded or self._loaded):
+            self._note("This trainer has neither fitted nor loaded anything: the model answers as it came.")
 
     def _learn_casts(self, loader: Loader) -> None:
         """See how whole numbers are cast whose dtype was not met before."""
         x, conversion = self.place(loader.peek()).x, self._conversion
         conversion.casts = probe.casts_for(self.model, x, conversion.dtype, conversion.casts)
 
-    def _evaluation_loader(self, x: Any, y: Any, weight: Any, batch_size: int | None) -> Loader:
+    def _evaluation_loader(
+        self, x: Any, y: Any, weight: Any, batch_size: int | None, may_be_empty: bool = False
+    ) -> Loader:
         if batch_size is not None:
-            check_count("batch_size", batch_size)
-        reading = self._reading(copy.deepcopy(self._targets), self.state.seed)  # only fit learns labels
-        return make_loader(x, y, weight, batch_size=batch_size, default_batch_size=256, **reading._asdict())
+            check_count("batch_size", batch_size, such_as=256)
+        how = self._reading(copy.deepcopy(self._targets), self.state.seed)._asdict()  # only fit learns labels
+        how |= {"batch_size": batch_size, "default_batch_size": 256, "may_be_empty": may_be_empty}
+        return make_loader(x, y, weight, **how)
 
     def _reading(self, targets: Any, seed: int, join_lone_row: bool = False) -> Reading:
         """How this trainer reads data."""
         whole = self.criterion is None and self._is_plain  # a step of the user's gets (x, y, weight) taken apart
-        return Reading(targets, floating_dtype(self.model), seed, whole, join_lone_row)
+        return Reading(targets, floating_dtype(self.model), seed, whole, join_lone_row, self._inputs)
 
     def _by_task(self, outputs: Any, function: Any) -> Any:
         """Apply a function of (task, predictions) to the outputs, by name where there are several."""
@@ -805,6 +934,7 @@ class Trainer:
             "history": self.history.state_dict(),
             "data": {} if self._feed is None else self._feed.loader.state_dict(),
             "classes": self._classes_state(),
+            "inputs": {path: known._asdict() for path, known in self._inputs.items()},
             "rng": rng_state(),
         }
 
@@ -817,9 +947,14 @@ class Trainer:
         Raises:
             ValueError: If the state belongs to another architecture or other optimizers.
         """
+        if not isinstance(state, Mapping):
+            raise TypeError(f"state is a {type(state).__name__}, got {state!r:.60}. Pass what state_dict() returned.")
         if missing := {"model", "modes", "optimizers", "runtime", "state", "history"} - state.keys():
+            weights = all(isinstance(value, Tensor) for value in state.values()) and state
+            mend = "These look like a model's weights: trainer.model.load_state_dict(state)." if weights else ""
             raise ValueError(
-                f"This is no state of a Trainer: {sorted(missing)} missing. Pass what state_dict() returned."
+                f"This is no state of a Trainer: {sorted(missing)} missing, got {sorted(map(str, state))[:5]}. "
+                f"{mend or 'Pass what state_dict() returned.'}"
             )
         if not self.optimizers:  # a lazy model, which gets from the saved weights the shapes that no data has given yet
             checkpoint.load_module(self.model, state["model"])
@@ -844,6 +979,7 @@ class Trainer:
         self.state.load_state_dict(state["state"])
         self._seeded = True
         self._take_classes(state.get("classes"))
+        self._inputs = _known(state.get("inputs"))
 
     def _parameter_names(self) -> dict[nn.Parameter, str]:
         names = {parameter: name for name, parameter in self.model.named_parameters()}
@@ -877,39 +1013,52 @@ class Trainer:
             >>> folder = Trainer(nn.Linear(2, 1)).save(tempfile.mkdtemp() + "/line")
             >>> Trainer(nn.Linear(2, 1)).load(folder)
         """
+        _check_path("folder", folder)
         saved = checkpoint.write(Path(folder), self.state_dict(), replace=True)
         self.record.save(saved / "run.json")
         return saved
 
-    def load(self, folder: str | Path) -> None:
+    def load(self, folder: str | Path, *, limits: checkpoint.Limits | None = None) -> None:
         """Take back what ``save``, or a ``ModelCheckpoint``, wrote: a checkpoint folder, or a run folder's newest.
+
+        Args:
+            folder: The folder.
+            limits: What its files may ask for, where it comes from a stranger.
 
         Raises:
             ValueError: If the folder is damaged, or belongs to another architecture; nothing is changed then.
             FileNotFoundError: If there is no checkpoint.
         """
-        path = Path(folder)
-        if path.is_dir() and not (path / "meta.json").exists():
-            path = checkpoint.newest(path) or path
-        state = checkpoint.read(path)
+        path = _existing(folder)
+        state = checkpoint.read_newest(path, limits=limits)
+        if state is None:
+            state = checkpoint.read(path, limits=limits)  # which says what is missing
+        _checked(state, path, limits)
         self.load_state_dict(state)
         self.history = History()
         self.history.load_state_dict(state["history"])
-        self.record = RunRecord.from_json(state["record"])
+        self.record = RunRecord.from_json(state["record"], limits=limits)
 
     def save_weights(self, path: str | Path) -> Path:
         """Save the model's weights and buffers as one safetensors file; return its path."""
+        _check_path("path", path)
         checkpoint.save_weights(Path(path), self.model.state_dict())
         return Path(path)
 
-    def load_weights(self, path: str | Path) -> None:
+    def load_weights(self, path: str | Path, *, limits: checkpoint.Limits | None = None) -> None:
         """Load weights and buffers from a safetensors file, all of them or, with an error, none.
+
+        Args:
+            path: The file. For a ``.pt`` from elsewhere see ``neurokit.import_pt``.
+            limits: What it may ask for, where it comes from a stranger.
 
         Raises:
             ValueError: If the file is none, is damaged, or belongs to another architecture.
         """
-        weights = checkpoint.load_weights(Path(path))
-        checkpoint.load_module(self.model, weights)
+        _check_path("path", path)
+        weights = checkpoint.load_weights(Path(path), limits=limits)
+        checkpoint.load_module(self.model, weights, f"The weights in {path}")
+        self._loaded = True
 
     # --------------------------------------------------------------------------------------------------- said aloud
 
@@ -936,7 +1085,9 @@ class Trainer:
         """
         plan = self._shown
         if fit_arguments or plan is None:
-            given = inspect.signature(self.fit).bind_partial(**fit_arguments)
+            signature = inspect.signature(self.fit)
+            check_keywords("show_loop", fit_arguments, signature.parameters)
+            given = signature.bind_partial(**fit_arguments)
             given.apply_defaults()
             plan = self._loop_plan(given.arguments)
         text = show_loop(plan)
@@ -1057,11 +1208,25 @@ def _unsaid() -> Iterator[None]:
         logger.removeFilter(refuse)
 
 
+@torch.no_grad()
+def _rehearse(metrics: MetricSet, setup: Setup) -> None:
+    """Have metrics take in the first batch and forget it: what they refuse is refused before a step is made."""
+    answers = {answer.name: answer for answer in setup.answers()}
+    if not answers or not metrics.names or setup.batch is None:
+        return
+    predictions: Any = {name: answer.predictions.detach() for name, answer in answers.items()}
+    targets: Any = {name: answer.targets for name, answer in answers.items()}
+    if "" in answers:
+        predictions, targets = predictions[""], targets[""]
+    metrics.fresh().update(predictions, targets, setup.batch.weight)
+
+
 def _listed(callbacks: Any) -> list[Callback]:
     """The callbacks as a list, also where there is one or none."""
     if callbacks is None:
         return []
-    return [callbacks] if isinstance(callbacks, Callback) else list(callbacks)
+    several = isinstance(callbacks, Iterable) and not isinstance(callbacks, (Callback, str, Mapping, type))
+    return list(callbacks) if several else [callbacks]  # of one that is no callback Hooks says what it is
 
 
 class _Bookkeeper(Callback):
@@ -1080,17 +1245,60 @@ class Printed(str):
         return ""
 
 
+PRECISIONS = {  # what else they are called
+    "float32": "fp32", "float": "fp32", "32": "fp32", "bfloat16": "bf16", "bf16-mixed": "bf16", "float16": "fp16",
+    "half": "fp16", "16": "fp16", "16-mixed": "fp16",
+}  # fmt: skip
+
+
 def _check_model(model: Any) -> None:
     if isinstance(model, type) and issubclass(model, nn.Module):
         raise TypeError(f"model is the class {model.__name__}, not a model. Pass {model.__name__}(...).")
     if not isinstance(model, nn.Module):
-        raise TypeError(f"model is a {type(model).__name__}. Pass an nn.Module.")
-    meta = [name for name, parameter in model.named_parameters() if parameter.is_meta]
+        raise TypeError(f"model is a {type(model).__name__}, and what trains is an nn.Module. {_made(model)}")
+    tensors = [*model.named_parameters(), *model.named_buffers()]
+    meta = [name for name, tensor in tensors if tensor.is_meta]
     if meta:
         raise ValueError(
-            f"The parameter {meta[0]!r} is on the meta device: it has a shape and no values. "
-            "Load weights, or use model.to_empty."
+            f"The parameter {meta[0]!r} of model is on the meta device: it has a shape and no values ({len(meta)} of "
+            f"{len(tensors)} tensors). Load weights, or use model.to_empty(device='cpu') and initialise them."
         )
+    frozen = [name for name, tensor in tensors if not is_lazy(tensor) and tensor.is_inference()]
+    if frozen:
+        raise ValueError(
+            f"The parameter {frozen[0]!r} of model was made in torch.inference_mode(), and such tensors cannot learn "
+            f"({len(frozen)} of {len(tensors)}). Build the model outside of it; predict needs none."
+        )
+
+
+def _made(found: Any) -> str:
+    """How a module comes from what was passed for one."""
+    if "keras" in type(found).__module__:
+        return "This one is Keras's: build it of torch.nn's layers."
+    if isinstance(found, (list, tuple)) and all(isinstance(one, nn.Module) for one in found) and found:
+        return "Pass nn.Sequential(*layers)."
+    if isinstance(found, Mapping):
+        return "Weights go into one: model.load_state_dict(weights), then Trainer(model)."
+    if callable(found):
+        return "Pass what it returns, or write it as the forward of a class of nn.Module."
+    return "Pass one, such as nn.Linear(4, 3)."
+
+
+def _check_path(name: str, path: Any) -> None:
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"{name} is a path, got {path!r:.60} ({type(path).__name__}). Pass a str or pathlib.Path.")
+
+
+def _existing(folder: Any) -> Path:
+    """The folder to load from."""
+    _check_path("folder", folder)
+    path = Path(folder).expanduser()
+    if path.is_file():
+        raise NotADirectoryError(
+            f"{path} is a file, and load takes the folder that save or ModelCheckpoint wrote. Weights alone are loaded "
+            "by trainer.load_weights(path)."
+        )
+    return path
 
 
 def _lazy_parameters(model: nn.Module) -> list[str]:
@@ -1108,8 +1316,18 @@ def _progress(verbose: Literal["auto"] | int, total: int | None = None) -> list[
     return [] if verbose == 0 else [ProgressBar(verbose, total=total)]
 
 
+def _known(state: Mapping[str, Any] | None) -> dict[str, Known]:
+    """Inputs as a checkpoint holds them."""
+    return {
+        path: Known(tuple(one["columns"]), None if one["row"] is None else tuple(one["row"]))
+        for path, one in (state or {}).items()
+    }
+
+
 def _check_passes(data: TrainingData, epochs: int, steps_per_epoch: int | None) -> None:
-    """Refuse an iterator that would be empty in the second epoch."""
+    """Refuse an iterator that would be empty in the second epoch, or never end in the first."""
+    if steps_per_epoch is None:
+        refuse_endless(getattr(data.train, "source", None), "x")
     if data.train.one_shot and epochs > 1 and steps_per_epoch is None:
         raise ValueError(
             f"x is a one-shot iterator: after its end there is nothing for the other {epochs - 1} of {epochs} epochs. "
@@ -1120,3 +1338,27 @@ def _check_passes(data: TrainingData, epochs: int, steps_per_epoch: int | None) 
             f"validation_data is a one-shot iterator, and each of {epochs} epochs validates. "
             "Pass something that can be gone through again (arrays, a Dataset, a DataLoader)."
         )
+
+
+def _checked(state: dict[str, Any], folder: str | Path, limits: checkpoint.Limits | None = None) -> dict[str, Any]:
+    """Return a state that was read, having looked for what can be wrong in a sound file, which may lie."""
+    try:
+        _check_kinds(state)
+        History().load_state_dict(state["history"])
+        TrainingState().load_state_dict(state["state"])
+        RunRecord.from_json(state["record"], limits=limits)
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError, RuntimeError) as error:
+        raise checkpoint.CheckpointError(f"{folder} holds no state of a Trainer: {error!r:.300}.") from error
+    return state
+
+
+def _check_kinds(state: Mapping[str, Any]) -> None:
+    kinds: dict[str, Any] = dict.fromkeys(("model", "modes", "optimizers", "runtime", "state", "history"), dict)
+    kinds |= {"record": str, "losses": list, "classes": (dict, type(None))}
+    for name, kind in kinds.items():
+        if not isinstance(state[name], kind):
+            raise TypeError(f"{name} is a {type(state[name]).__name__}")
+    for name, inner in (("optimizers", dict), ("modes", bool), ("losses", dict)):
+        entries = state[name].values() if isinstance(state[name], dict) else state[name]
+        if not all(isinstance(entry, inner) for entry in entries):
+            raise TypeError(f"{name} holds what is no {inner.__name__}")

@@ -60,5 +60,10 @@ def test_a_mistake_is_answered_with_where_got_needed_and_do(case: Case, tmp_path
     assert sorted(os.listdir(tmp_path)) == files
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_the_four_parts_of_a_case_are_four(case: Case):
+    assert len({case.where, case.got, case.needed, case.do}) == 4
+
+
 def test_the_corpus_is_as_large_as_promised():
     assert len({case.id for case in CASES}) == len(CASES) >= 150

@@ -1,8 +1,10 @@
 import csv
+import errno
+import os
 
 import pytest
 
-from neurokit.callbacks import CSVLogger, LambdaCallback
+from neurokit.callbacks import CSVLogger, LambdaCallback, ModelCheckpoint
 
 
 def rows_of(path, separator=","):
@@ -123,3 +125,71 @@ def test_a_file_that_lost_rows_is_gone_on_with_and_said(fit, tmp_path):
     with pytest.warns(UserWarning, match="has 0 of the 3 rows that were written before this checkpoint"):
         logger.load_state_dict(state)
     assert rows_of(tmp_path / "log.csv") == [["epoch", "loss", "lr", "val_loss"]]
+
+
+class Refuses:
+    """Lets the system refuse to write to a file between two epochs: nothing of it, or after half of it."""
+
+    def __init__(self, monkeypatch, name, epochs, half=False):
+        self.epoch = -1
+        write, opened, handles = os.write, os.open, {}
+
+        def open_(path, *args, **options):
+            handle = opened(path, *args, **options)
+            handles[handle] = os.path.basename(path)
+            return handle
+
+        def write_(handle, content):
+            if self.epoch in epochs and name in handles.get(handle, ""):
+                if half:
+                    write(handle, bytes(content)[: len(content) // 2])
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return write(handle, content)
+
+        monkeypatch.setattr(os, "open", open_)
+        monkeypatch.setattr(os, "write", write_)
+
+    def __call__(self, epoch, logs):
+        self.epoch = epoch
+
+
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("epochs", [(0,), (1, 2), (3,)])
+def test_a_full_disk_is_said_once_and_the_rows_come_later(fit, monkeypatch, caplog, tmp_path, half, epochs):
+    refuses = Refuses(monkeypatch, "log.csv", epochs, half)
+    over = LambdaCallback(on_train_end=lambda logs: refuses(-1, logs))  # there is room again
+    trainer = fit(LambdaCallback(on_epoch_begin=refuses), over, CSVLogger(tmp_path / "log.csv"), epochs=4)
+    assert caplog.text.count("CSVLogger could not write a row") == 1
+    assert "log.csv: No space left on device. Training goes on" in caplog.text
+    header, *rows = rows_of(tmp_path / "log.csv")
+    assert header == ["epoch", "loss", "lr", "val_loss"]
+    assert [row[0] for row in rows] == ["0", "1", "2", "3"]
+    assert [float(row[1]) for row in rows] == trainer.history.history["loss"]
+    assert os.listdir(tmp_path) == ["log.csv"]
+
+
+def test_a_disk_that_stays_full_ends_no_training_and_leaves_whole_rows(fit, monkeypatch, caplog, tmp_path):
+    refuses = Refuses(monkeypatch, "log.csv", (2, 3), half=True)
+    trainer = fit(LambdaCallback(on_epoch_begin=refuses), CSVLogger(tmp_path / "log.csv"), epochs=4)
+    assert trainer.history.epoch == [0, 1, 2, 3]
+    assert [row[0] for row in rows_of(tmp_path / "log.csv")] == ["epoch", "0", "1"]
+
+
+def test_rows_that_wait_are_not_lost_by_a_crash(fit, crash, monkeypatch, caplog, tmp_path):
+    with monkeypatch.context() as full:
+        refuses = Refuses(full, "log.csv", (1,))
+        log, keeper = CSVLogger(tmp_path / "log.csv"), ModelCheckpoint(tmp_path / "run")
+        with pytest.raises(RuntimeError, match="crash"):
+            fit(LambdaCallback(on_epoch_begin=refuses), log, keeper, crash(epoch=1))
+    assert len(rows_of(tmp_path / "log.csv")) == 2
+    trainer = fit(CSVLogger(tmp_path / "log.csv"), ModelCheckpoint(tmp_path / "run"), resume=tmp_path / "run")
+    assert [float(row[1]) for row in rows_of(tmp_path / "log.csv")[1:]] == trainer.history.history["loss"]
+
+
+def test_a_name_of_250_bytes_and_a_changed_working_folder_are_no_obstacle(fit, monkeypatch, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    name = "l" * 246 + ".csv"
+    fit(LambdaCallback(on_epoch_begin=lambda epoch, logs: os.chdir(tmp_path / "elsewhere")), CSVLogger(name))
+    assert len(rows_of(tmp_path / name)) == 4
+    assert os.listdir(tmp_path / "elsewhere") == []

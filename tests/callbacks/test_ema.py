@@ -154,7 +154,11 @@ def test_an_evaluation_outside_of_a_fit_changes_nothing(fit, make_trainer):
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [({"decay": 1.5}, "decay=1.5"), ({"decay": -0.1}, "decay=-0.1"), ({"update_every": 0}, "update_every=0")],
+    [
+        ({"decay": 1.5}, "decay of EMA is a number from 0 to 1, got 1.5"),
+        ({"decay": -0.1}, "got -0.1"),
+        ({"update_every": 0}, "update_every of EMA is 1 or more, got 0"),
+    ],
 )
 def test_arguments_out_of_range_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):

@@ -1,6 +1,7 @@
 """Who hears of an event, in which order, and what happens to what they raise."""
 
 import pytest
+import torch
 from torch import nn
 
 from neurokit import Callback, EarlyStopping, LambdaCallback, Trainer
@@ -56,7 +57,7 @@ def test_the_trainer_is_set_without_super_init():
     [
         (EarlyStopping, TypeError, r"Pass EarlyStopping\(\)"),
         (print, TypeError, r"LambdaCallback\(on_epoch_end=print\)"),
-        (7, TypeError, "a int"),
+        (7, TypeError, r"holds 7 \(int\), which is no callback"),
     ],
 )
 def test_what_is_no_callback_is_named(callback, error, message):
@@ -111,3 +112,63 @@ def test_a_hook_under_another_name_is_named(name, meant):
     kind = type("Mine", (Callback,), {name: lambda self, *arguments: None})
     with pytest.raises(TypeError, match=f"Mine defines {name}, which nothing calls. Did you mean .*{meant}"):
         Hooks([kind()], trainer=None)
+
+
+def test_what_makes_files_begins_after_those_that_may_refuse_the_run():
+    order = []
+
+    class Writes(Callback):
+        makes_files = True
+        order = -1
+
+        def on_train_begin(self, logs=None):
+            order.append("writes")
+
+        def on_epoch_begin(self, epoch, logs=None):
+            order.append("writes")
+
+    checks = LambdaCallback(
+        on_train_begin=lambda logs: order.append("checks"), on_epoch_begin=lambda epoch, logs: order.append("checks")
+    )
+    hooks = Hooks([Writes(), checks], trainer=None)
+    hooks.fire("on_train_begin", {})
+    hooks.fire("on_epoch_begin", 0, {})
+    assert order == ["checks", "writes", "writes", "checks"]
+
+
+@pytest.mark.parametrize("method", ["state_dict", "load_state_dict"])
+def test_an_exception_in_a_callbacks_state_names_callback_and_method(method):
+    class Fails(Remembers):
+        pass
+
+    hooks = Hooks([Fails(1)], trainer=None)
+    states = hooks.state_dict()
+
+    def fail(self, *arguments):
+        raise KeyError("weights")
+
+    setattr(Fails, method, fail)
+    with pytest.raises(KeyError) as caught:
+        hooks.state_dict() if method == "state_dict" else hooks.load_state_dict(states)
+    assert caught.value.__notes__ == [f"Raised by Fails.{method}."]
+
+
+@pytest.mark.parametrize(
+    "function", [lambda epoch: None, lambda: None, lambda epoch, logs, trainer: None], ids=["one", "none", "three"]
+)
+def test_a_hook_that_cannot_be_called_is_refused_before_the_run(function):
+    with pytest.raises(TypeError, match=r"LambdaCallback.on_epoch_end is called with \(epoch, logs\)"):
+        Hooks([LambdaCallback(on_epoch_end=function)], trainer=None)
+
+
+def test_a_hook_may_take_more_than_it_has_to():
+    heard = []
+    hooks = Hooks([LambdaCallback(on_epoch_end=lambda *arguments, **options: heard.append(arguments))], trainer=None)
+    hooks.fire("on_epoch_end", 3, {"loss": 1.0})
+    assert heard == [(3, {"loss": 1.0})]
+
+
+def test_a_scheduler_among_the_callbacks_is_sent_to_its_callback():
+    scheduler = torch.optim.lr_scheduler.StepLR(torch.optim.SGD([torch.nn.Parameter(torch.ones(1))], lr=0.1), 1)
+    with pytest.raises(TypeError, match=r"Pass nk.LRSchedule\(scheduler\)"):
+        Hooks([scheduler], trainer=None)

@@ -178,7 +178,9 @@ def test_what_is_no_scheduler_is_refused(fit):
         LRSchedule(3)
     with pytest.raises(TypeError, match=r"The options \['gamma'\] are for a name or class"):
         LRSchedule(lambda optimizer: None, gamma=0.1)
-    with pytest.raises(ValueError, match="got per='batch'"):
+    with pytest.raises(
+        ValueError, match=r"per of LRSchedule is one of 'step', 'epoch', got 'batch'. Did you mean 'step'"
+    ):
         LRSchedule("StepLR", per="batch")
     with pytest.raises(TypeError, match="returned a NoneType, not a scheduler"):
         fit(LRSchedule(lambda optimizer: None))
@@ -327,3 +329,42 @@ def test_one_cycle_refuses_to_be_resumed_for_more_epochs(fit, make_trainer, tmp_
     run(2)
     with pytest.raises(ValueError, match=r"this run has 3 to go.*as many epochs as it began with"):
         run(3, resume=tmp_path)
+
+
+def test_what_a_schedule_fills_in_itself_need_not_be_given():
+    for name in ("CosineAnnealingLR", "PolynomialLR", "LinearLR"):
+        assert LRSchedule(name).options == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("StepLR", {"stepsize": 1}, r"StepLR has no argument 'stepsize'. Did you mean 'step_size'\?"),
+        ("StepLR", {}, r"LRSchedule\('StepLR'\) needs step_size, and got \{\}"),
+        ("CyclicLR", {"base_lr": 0.1}, "needs max_lr, and got {'base_lr': 0.1}"),
+    ],
+)
+def test_options_that_cannot_be_are_refused_when_they_are_written(name, options, message):
+    with pytest.raises(TypeError, match=message):
+        LRSchedule(name, **options)
+
+
+def test_a_scheduler_of_the_users_own_may_take_anything():
+    class Mine(lr_scheduler.StepLR):
+        def __init__(self, opt, *, step_size=1, **others):
+            super().__init__(opt, step_size)
+
+    assert LRSchedule(Mine, warmth=3).options == {"warmth": 3}
+
+
+def test_the_misspelt_option_of_a_partial_is_refused_too():
+    with pytest.raises(TypeError, match="Did you mean 'step_size'"):
+        LRSchedule(functools.partial(torch.optim.lr_scheduler.StepLR, stepsize=1))
+
+
+def test_a_users_own_factory_says_itself_what_is_wrong(fit):
+    def factory(optimizer):
+        raise ValueError("mine")
+
+    with pytest.raises(ValueError, match=r"^mine\n"):
+        fit(LRSchedule(factory))

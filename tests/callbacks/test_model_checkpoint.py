@@ -1,7 +1,10 @@
 import copy
+import errno
 import json
 import math
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -114,7 +117,7 @@ def test_an_epochs_end_takes_the_place_of_its_last_batch(fit, follow, tmp_path):
 
 @pytest.mark.parametrize("option", ["keep", "save_every"])
 def test_arguments_out_of_range_are_refused(tmp_path, option):
-    with pytest.raises(ValueError, match=f"ModelCheckpoint got {option}=0. Pass 1 or more"):
+    with pytest.raises(ValueError, match=f"{option} of ModelCheckpoint is 1 or more, got 0"):
         ModelCheckpoint(tmp_path, **{option: 0})
 
 
@@ -289,3 +292,258 @@ def test_outside_of_the_main_thread_it_works_without_signals(fit, tmp_path):
     thread.start()
     thread.join()
     assert steps(tmp_path) == [3, 6, 9]
+
+
+class Full:
+    """Lets writing a checkpoint's weights fail, as a full disk does, between two steps."""
+
+    def __init__(self, monkeypatch, trainer, first, last=10_000, error=errno.ENOSPC):
+        original = os.open
+
+        def opened(path, flags, *mode, **options):
+            full = first <= trainer.state.step <= last
+            if full and os.path.basename(path) == "model.safetensors" and flags & os.O_CREAT:
+                raise OSError(error, os.strerror(error))
+            return original(path, flags, *mode, **options)
+
+        monkeypatch.setattr(os, "open", opened)
+
+
+def test_a_full_disk_ends_no_training_is_said_once_and_tried_again(fit, make_trainer, monkeypatch, caplog, tmp_path):
+    trainer = make_trainer()
+    Full(monkeypatch, trainer, 4, 8)
+    checkpoints = ModelCheckpoint(tmp_path, save_every=1, keep=2)
+    fit(checkpoints, trainer=trainer)
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 1
+    assert re.search(
+        r"No checkpoint was written at step 4. .*No space left on device: \S+step-00000004 needs [\d,]+ bytes, and \S+ "
+        r"has [\d,]+ free.*the next save tries again",
+        said[0],
+    )
+    assert trainer.record.findings == [{"level": "note", "message": said[0]}]
+    assert (steps(tmp_path), checkpoints.last_path.name) == ([3, 9], "step-00000009")
+    assert [name for name in os.listdir(tmp_path) if name.startswith(".")] == []
+
+
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EIO, errno.EACCES, errno.EROFS])
+def test_a_fit_whose_last_state_could_not_be_saved_raises_at_its_end(
+    fit, make_trainer, monkeypatch, caplog, tmp_path, error
+):
+    trainer = make_trainer()
+    Full(monkeypatch, trainer, 7, error=error)
+    checkpoints = ModelCheckpoint(tmp_path)
+    with pytest.raises(
+        OSError, match=rf"last state .* could not be saved in {tmp_path}.*step-00000009 needs"
+    ) as caught:
+        fit(checkpoints, trainer=trainer)
+    assert caught.value.errno == error
+    assert os.strerror(error) in str(caught.value)
+    assert trainer.history.epoch == [0, 1, 2]
+    assert trainer.history.stop_reason == "completed"
+    assert steps(tmp_path) == [3, 6]
+    assert checkpoints.last_path.name == "step-00000006"
+    assert sorted(os.listdir(tmp_path)) == ["run.json", "step-00000003", "step-00000006"]
+    monkeypatch.undo()
+    assert fit(ModelCheckpoint(tmp_path), resume=tmp_path).history.epoch == [0, 1, 2]
+
+
+def test_a_best_that_could_not_be_saved_is_not_claimed(fit, follow, make_trainer, monkeypatch, caplog, tmp_path):
+    trainer = make_trainer()
+    Full(monkeypatch, trainer, 6, 6)
+    checkpoints = ModelCheckpoint(tmp_path, save_best_only=True)
+    fit(follow([0.5, 0.1, 0.4]), checkpoints, trainer=trainer)
+    assert (checkpoints.best, checkpoints.best_path.name) == (0.4, "step-00000009")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="limits are POSIX's")
+def test_a_real_limit_of_the_system_is_survived(tmp_path):
+    code = """
+import os, resource, signal, sys, torch, neurokit as nk
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+class Limits(nk.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        limit = 200 if epoch in (1, 2) else resource.RLIM_INFINITY
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+trainer = nk.Trainer(torch.nn.Linear(1, 1), loss="mse")
+x = torch.ones(8, 1)
+log = nk.CSVLogger(sys.argv[1] + "/log.csv")
+trainer.fit(x, x, batch_size=2, epochs=4, callbacks=[Limits(), log, nk.ModelCheckpoint(sys.argv[1])], verbose=0)
+"""
+    ended = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr.count("No checkpoint was written") == 1
+    assert "File too large" in ended.stderr
+    assert steps(tmp_path) == [4, 16]
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 5
+    assert checkpoint.newest(tmp_path).name == "step-00000016"
+
+
+def test_a_folder_that_is_removed_meanwhile_is_made_again_and_said(fit, caplog, tmp_path):
+    def vanish(epoch, logs):
+        if epoch == 1:
+            shutil.rmtree(tmp_path / "run")
+
+    checkpoints = ModelCheckpoint(tmp_path / "run")
+    fit(LambdaCallback(on_epoch_begin=vanish), checkpoints)
+    assert "was removed or moved while this run wrote to it" in caplog.text
+    assert steps(tmp_path / "run") == [6, 9]
+    assert sorted(os.listdir(tmp_path / "run")) == ["run.json", "step-00000006", "step-00000009"]
+
+
+def test_a_folder_that_another_run_took_meanwhile_is_left_alone(fit, caplog, tmp_path):
+    other = checkpoint.RunLock(tmp_path / "run")
+
+    def replaced(epoch, logs):
+        if epoch == 1:
+            shutil.rmtree(tmp_path / "run")
+            (tmp_path / "run").mkdir()
+            other.take()
+
+    with pytest.raises(OSError, match=r"last state .* could not be saved .*is in use by another run"):
+        fit(LambdaCallback(on_epoch_begin=replaced), ModelCheckpoint(tmp_path / "run"))
+    assert other.is_held()
+    assert os.listdir(tmp_path / "run") == [".lock"]
+
+
+def test_the_record_that_cannot_be_written_ends_no_training(fit, make_trainer, monkeypatch, caplog, tmp_path):
+    trainer, original = make_trainer(), os.replace
+
+    def replace(source, target):
+        if trainer.state.step == 6:
+            raise OSError(errno.EIO, "Input/output error")
+        original(source, target)
+
+    monkeypatch.setattr(os, "replace", replace)
+    fit(ModelCheckpoint(tmp_path), trainer=trainer)
+    assert re.search(r"checkpoint of step 6 is written, but: .*run\.json needs", caplog.text)
+    assert RunRecord.load(tmp_path / "run.json").epochs_run == 3
+
+
+def test_a_damaged_checkpoint_does_not_push_out_a_sound_one(fit, caplog, tmp_path):
+    def damage(epoch, logs):
+        if epoch == 2:
+            (tmp_path / "step-00000006" / "state.json").write_bytes(b"")
+
+    with caplog.at_level("WARNING"):
+        fit(LambdaCallback(on_epoch_begin=damage), ModelCheckpoint(tmp_path, keep=2))
+    assert steps(tmp_path) == [3, 6, 9]
+    assert "state.json is damaged: it has 0 bytes" in caplog.text
+    assert "An older checkpoint is kept in its stead" in caplog.text
+
+
+# One run at a time
+
+
+def test_a_folder_that_another_run_holds_is_refused_before_anything_changes(fit, make_trainer, tmp_path):
+    other = checkpoint.RunLock(tmp_path)
+    other.take()
+    trainer = make_trainer()
+    weights = copy.deepcopy(trainer.model.state_dict())
+    with pytest.raises(BlockingIOError, match=f"{tmp_path} is in use by another run: process {os.getpid()} on"):
+        fit(ModelCheckpoint(tmp_path), trainer=trainer)
+    assert trainer.state.step == 0
+    assert all(torch.equal(weights[name], value) for name, value in trainer.model.state_dict().items())
+    assert os.listdir(tmp_path) == [".lock"]
+    assert other.is_held()
+
+
+def test_a_live_run_cannot_be_resumed_but_can_be_loaded(fit, make_trainer, tmp_path):
+    outcomes = []
+
+    def meanwhile(epoch, logs):
+        if epoch == 1:
+            trainer = make_trainer()
+            before = trainer.history
+            for folder in (tmp_path, tmp_path / "step-00000003"):
+                with pytest.raises(BlockingIOError, match="is in use by another run"):
+                    fit(trainer=trainer, resume=folder)
+            assert trainer.history is before
+            trainer.load(tmp_path)
+            outcomes.append(trainer.history.epoch)
+
+    fit(LambdaCallback(on_epoch_begin=meanwhile), ModelCheckpoint(tmp_path))
+    assert outcomes == [[0]]
+
+
+def test_the_lock_is_given_back_on_every_way_out(fit, crash, tmp_path):
+    def locked():
+        return (tmp_path / ".lock").exists()
+
+    seen = []
+    note = LambdaCallback(on_epoch_begin=lambda epoch, logs: seen.append(locked()))
+    fit(note, ModelCheckpoint(tmp_path), epochs=1)
+    assert seen == [True]
+    assert not locked()
+    with pytest.raises(RuntimeError, match="crash"):
+        fit(crash(step=4), ModelCheckpoint(tmp_path), resume=tmp_path)
+    assert not locked()
+    fit(crash(step=4, error=KeyboardInterrupt), ModelCheckpoint(tmp_path), resume=tmp_path)
+    assert not locked()
+    with pytest.raises(FileExistsError):
+        fit(ModelCheckpoint(tmp_path))
+    assert not locked()
+
+
+def test_two_in_one_folder_are_refused_before_anything_is_made(fit, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to(tmp_path / "run")
+    for other in (tmp_path / "run", "run", "link", "run/../run"):
+        with pytest.raises(ValueError, match=r"Two ModelCheckpoints write to .*Give each a folder of its own"):
+            fit(ModelCheckpoint(tmp_path / "run"), ModelCheckpoint(other))
+    assert os.listdir(tmp_path) == ["link"]
+
+
+# Odd paths
+
+
+@pytest.mark.parametrize(
+    "name", ["mödel ✓ 日本", "a b", "two\nlines", "%s %d", "{epoch}", "x" * 250, "-rf", "step-00000001"]
+)
+def test_a_folder_of_any_name_works(fit, make_trainer, tmp_path, name):
+    folder = tmp_path / name
+    fit(ModelCheckpoint(folder, save_every=2, keep=1), epochs=2)
+    fit(ModelCheckpoint(folder, save_every=2, keep=1), epochs=3, resume=folder)
+    trainer = make_trainer()
+    trainer.load(folder)
+    assert trainer.history.epoch == [0, 1, 2]
+    assert RunRecord.load(folder / "run.json").epochs_run == 3
+    assert sorted(os.listdir(folder))[0] == "run.json"
+
+
+def test_a_relative_folder_stays_where_it_was_when_the_working_folder_changes(fit, monkeypatch, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    move = LambdaCallback(on_epoch_begin=lambda epoch, logs: os.chdir(tmp_path / "elsewhere"))
+    fit(move, ModelCheckpoint("run"))
+    assert steps(tmp_path / "run") == [3, 6, 9]
+    assert os.listdir(tmp_path / "elsewhere") == []
+
+
+@pytest.mark.parametrize("name", ["x" * 256, "a/" * 2040 + "b", "null\0byte", os.fsdecode(b"\xff")])
+def test_a_path_that_no_disk_takes_fails_before_the_first_step(fit, make_trainer, tmp_path, name):
+    trainer = make_trainer()
+    with pytest.raises((OSError, ValueError), match=r"cannot write to this folder|null byte|is not UTF-8"):
+        fit(ModelCheckpoint(tmp_path / name), trainer=trainer)
+    assert trainer.state.step == 0
+
+
+def test_a_path_that_is_too_long_only_for_a_checkpoint_fails_before_the_first_step(fit, make_trainer, tmp_path):
+    folder = tmp_path
+    while len(str(folder)) < 4000:
+        folder = folder / ("d" * min(200, 4030 - len(str(folder))))
+    assert len(str(folder)) < 4050
+    trainer = make_trainer()
+    with pytest.raises(OSError, match=r"cannot write to this folder: File name too long. Nothing was trained"):
+        fit(ModelCheckpoint(folder), trainer=trainer)
+    assert trainer.state.step == 0
+
+
+def test_clocks_that_jump_change_nothing(fit, monkeypatch, tmp_path):
+    days = iter(range(10**6, 0, -1))  # each look at the clock is a day earlier
+    monkeypatch.setattr("time.time", lambda: next(days) * 86_400.0)
+    fit(ModelCheckpoint(tmp_path, save_every=2, keep=2))
+    for path in tmp_path.iterdir():
+        os.utime(path, (next(days) * 86_400.0,) * 2)
+    assert steps(tmp_path) == [8, 9]
+    assert checkpoint.newest(tmp_path).name == "step-00000009"

@@ -100,3 +100,30 @@ def test_an_epoch_without_the_value_is_passed_over():
     monitor = Monitor("val_loss", owner="Test")
     monitor.resolve(SimpleNamespace(monitors={"val_loss": "min"}, monitors_are_complete=True))
     assert [monitor.read(logs) for logs in ({"loss": 1.0}, {"val_loss": 2})] == [None, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("acc", r"pass metrics=\['accuracy'\] to Trainer, and monitor 'accuracy'"),
+        ("val_f1_score", r"pass metrics=\['f1'\] to Trainer, and monitor 'val_f1'"),
+        ("val_los", "Did you mean 'val_loss'"),
+        ("zzz", "Monitor one of these"),
+    ],
+)
+def test_a_name_that_is_not_logged_is_answered_with_what_to_do(name, said, fit):
+    with pytest.raises(ValueError, match=said):
+        fit(EarlyStopping(name))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({"name": 3}, TypeError),
+        ({"name": "loss", "min_delta": "0.1"}, TypeError),
+        ({"name": "loss", "min_delta": float("nan")}, ValueError),
+    ],
+)
+def test_a_monitor_checks_its_arguments(arguments, error):
+    with pytest.raises(error, match="of EarlyStopping is a"):
+        Monitor(**arguments, owner="EarlyStopping")

@@ -70,7 +70,7 @@ def test_it_decides_as_keras_does(fit, follow, make_trainer, options, series, re
 
 @pytest.mark.parametrize("factor", [1.0, 1.5, 0.0, -1.0])
 def test_a_factor_that_does_not_reduce_is_refused(factor):
-    with pytest.raises(ValueError, match=f"a number between 0 and 1; got {factor}"):
+    with pytest.raises(ValueError, match=f"a number between 0 and 1, got {factor}"):
         ReduceLROnPlateau(factor=factor)
 
 

@@ -121,7 +121,7 @@ def test_a_run_that_is_stopped_ends_with_the_average(fit, make_trainer):
 
 @pytest.mark.parametrize("start", [-1, 0.0, 1.0, 1.5])
 def test_a_start_that_is_no_epoch_and_no_fraction_is_refused(start):
-    with pytest.raises(ValueError, match="Pass an epoch from 0 on, or a fraction below 1"):
+    with pytest.raises(ValueError, match="an epoch from 0 on, or a fraction below 1 of the epochs, got"):
         SWA(start)
 
 

@@ -1,4 +1,6 @@
 import contextlib
+import os
+import subprocess
 import sys
 
 import pytest
@@ -110,3 +112,24 @@ def test_a_folder_that_cannot_be_made_fails_before_the_first_step(fit, make_trai
     with pytest.raises(OSError, match="file"):
         fit(TensorBoard(tmp_path / "file" / "board"), trainer=trainer)
     assert trainer.state.step == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="limits are POSIX's")
+def test_a_disk_that_refuses_is_said_once_and_later_points_are_written(tmp_path):
+    code = """
+import resource, signal, sys, threading, torch, neurokit as nk
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+class Limits(nk.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        limit = 1 if 2 <= epoch < 5 else resource.RLIM_INFINITY
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+trainer = nk.Trainer(torch.nn.Linear(1, 1), loss="mse")
+x = torch.ones(8, 1)
+trainer.fit(x, x, epochs=8, callbacks=[Limits(), nk.TensorBoard(sys.argv[1], update_freq=1)], verbose=0)
+print(threading.active_count(), len(trainer.history.epoch))
+"""
+    ended = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (0, "1 8\n"), ended.stderr
+    said = f"TensorBoard's files in {tmp_path} cannot be written: File too large. Training goes on"
+    assert ended.stderr.count(said) == 1
+    assert scalars(tmp_path)["loss"][0] == [0, 1, 5, 6, 7]

@@ -18,8 +18,9 @@ import pytest
 import torch
 
 from neurokit import __version__, checkpoint
-from neurokit.checkpoint import CheckpointError, UnknownFormatError, folder
+from neurokit.checkpoint import CheckpointError, UnknownFormatError, files, folder, process
 from neurokit.checkpoint.files import beside
+from neurokit.checkpoint.process import Process, this_process
 
 FILES = ("model.safetensors", "state.safetensors", "state.json", "meta.json")
 
@@ -192,10 +193,8 @@ class Failing:
         return self.function(*args, **options)
 
 
-STEPS = [("fsync", at) for at in range(1, 7)] + [
-    ("rename", 1),
-    ("mkdir", 2),
-]  # the first mkdir is the parent, which is there
+STEPS = [("fsync", at) for at in range(1, 7)] + [("rename", 1), ("mkdir", 1)]
+STEPS += [(function, at) for function in ("open", "write") for at in range(1, 5)]
 
 
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()], ids=repr)
@@ -213,7 +212,7 @@ def test_a_failure_at_any_step_leaves_the_older_ones_and_nothing_else(
     assert leftovers(written.parent) == []
     newest = checkpoint.newest(written.parent)
     assert newest is not None
-    assert epoch_of(newest) == (2 if (function, at) == ("fsync", 6) else 1)  # the last one follows the rename
+    assert epoch_of(newest) == 1
 
 
 @pytest.mark.parametrize("error", [OSError(errno.EIO, "Input/output error"), KeyboardInterrupt()], ids=repr)
@@ -232,7 +231,7 @@ def test_a_failure_at_any_step_of_a_replacement_keeps_the_old_one(
 
 def test_every_step_was_reached(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The lists above are complete: one step more and nothing fails."""
-    for function, at in [("fsync", 7), ("rename", 2), ("mkdir", 3)]:
+    for function, at in [("fsync", 7), ("rename", 2), ("mkdir", 2), ("write", 5)]:
         failing = Failing(getattr(os, function), at, AssertionError())
         with monkeypatch.context() as patch:
             patch.setattr(os, function, failing)
@@ -251,7 +250,7 @@ def test_a_full_disk_is_explained_with_path_and_bytes(tmp_path: Path, monkeypatc
 
 
 def test_a_folder_that_may_not_be_written_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "mkdir", Failing(os.mkdir, 2, PermissionError(errno.EACCES, "Permission denied")))
+    monkeypatch.setattr(os, "mkdir", Failing(os.mkdir, 1, PermissionError(errno.EACCES, "Permission denied")))
 
     with pytest.raises(PermissionError, match=r"step-00000001 needs [\d,]+ bytes.*Choose a folder this user may write"):
         checkpoint.write(tmp_path / "step-00000001", state(1))
@@ -382,18 +381,79 @@ def test_sigkill_at_each_step_leaves_a_readable_newest(
     assert epoch_of(checkpoint.write(written.parent / "step-00000002", state(2))) == 2
 
 
-def test_a_replacement_killed_between_its_renames_is_explained(
-    written: Path, in_a_child: Callable[..., multiprocessing.process.BaseProcess]
-) -> None:
-    in_a_child(kill_itself_at, "rename", 2, written, True).join()
+@pytest.fixture
+def interrupted(written: Path, in_a_child: Callable[..., multiprocessing.process.BaseProcess]) -> Path:
+    """A checkpoint whose replacement was killed between the two renames."""
+    child = in_a_child(kill_itself_at, "rename", 2, written, True)
+    child.join()
+    assert child.exitcode == -9
+    assert not written.exists()
+    return written
 
-    with pytest.raises(FileNotFoundError, match=r"interrupted: rename (\S+) to step-00000001") as caught:
-        checkpoint.read(written)
+
+def test_a_replacement_killed_between_its_renames_loses_nothing_to_readers(interrupted: Path) -> None:
+    before = sorted(os.listdir(interrupted.parent))
+
+    newest, state = checkpoint.newest(interrupted.parent), checkpoint.read_newest(interrupted.parent)
+
+    assert newest is not None
+    assert state is not None
+    assert epoch_of(newest) == epoch_of(interrupted) == state["epoch"] == 1
+    assert checkpoint.verify(interrupted) == checkpoint.verify(newest)
+    assert sorted(os.listdir(interrupted.parent)) == before  # who reads changes nothing
+
+
+def test_the_next_start_puts_back_what_an_interrupted_replacement_moved_aside(interrupted: Path) -> None:
+    checkpoint.remove_leftovers(interrupted.parent)
+
+    assert os.listdir(interrupted.parent) == [interrupted.name]
+    assert epoch_of(interrupted) == 1
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_what_was_moved_aside_still_counts_for_who_writes(interrupted: Path, replace: bool) -> None:
+    if replace:
+        checkpoint.write(interrupted, state(2), replace=True)
+    else:
+        with pytest.raises(FileExistsError, match="another state"):
+            checkpoint.write(interrupted, state(2))
+
+    assert epoch_of(interrupted) == (2 if replace else 1)
+    assert os.listdir(interrupted.parent) == [interrupted.name]
+
+
+def test_a_saved_trainer_whose_replacement_was_interrupted_is_found_by_its_name(interrupted: Path) -> None:
+    aside = next(interrupted.parent.glob(".old-*"))
+    mine = beside(interrupted.parent / "mine", "old")
+    aside.rename(mine)
+
+    assert epoch_of(interrupted.parent / "mine") == 1
+    assert checkpoint.read_newest(interrupted.parent / "mine") is not None
+
+
+def test_the_one_in_the_place_is_kept_when_only_the_clearing_up_was_interrupted(written: Path) -> None:
+    checkpoint.write(written.parent / "copy", state(7))
+    os.rename(written.parent / "copy", beside(written, "old"))
+
     checkpoint.remove_leftovers(written.parent)
-    old = str(caught.value).split("rename ")[1].split(" to ")[0]
-    os.rename(written.parent / old, written)
 
+    assert os.listdir(written.parent) == [written.name]
     assert epoch_of(written) == 1
+
+
+def test_a_damaged_one_in_the_place_gives_way_to_what_was_moved_aside(written: Path) -> None:
+    checkpoint.write(written.parent / "copy", state(7))
+    os.rename(written.parent / "copy", beside(written, "old"))
+    (written / "state.json").write_bytes(b"")
+
+    with pytest.warns(UserWarning, match=r"state\.json is damaged"):
+        newest = checkpoint.newest(written.parent)
+    assert newest is not None
+    assert epoch_of(newest) == 7
+    checkpoint.remove_leftovers(written.parent)
+
+    assert epoch_of(written) == 7
+    assert os.listdir(written.parent) == [written.name]
 
 
 def test_leftovers_of_the_living_are_kept(tmp_path: Path) -> None:
@@ -406,6 +466,198 @@ def test_leftovers_of_the_living_are_kept(tmp_path: Path) -> None:
 
     assert mine.exists()
     assert foreign.exists()
+
+
+def as_if_left_by(owner: Process, place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "this_process", lambda: owner)
+        path = beside(place, "tmp")
+    path.mkdir()
+    return path
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc to tell processes of one number apart")
+@pytest.mark.parametrize(
+    ("change", "stays"),
+    [
+        ({"started": 1}, False),
+        ({"boot": "00000000"}, False),
+        ({"machine": "00000000"}, True),
+        ({"space": 1}, True),
+        ({}, True),
+    ],
+    ids=["a number that was given again", "before a reboot", "another machine", "another container", "alive"],
+)
+def test_leftovers_go_only_if_their_owner_is_surely_dead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, Any], stays: bool
+) -> None:
+    left = as_if_left_by(this_process()._replace(**change), tmp_path / "step-00000001", monkeypatch)
+
+    checkpoint.remove_leftovers(tmp_path)
+
+    assert left.exists() is stays
+
+
+def test_a_process_that_has_ended_and_was_not_counted_yet_is_dead(tmp_path: Path) -> None:
+    if not Path("/proc/self/stat").exists():
+        pytest.skip("needs /proc to see that it has ended")
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, ended.pid, os.WEXITED | os.WNOWAIT)
+
+    assert process.is_alive(this_process()._replace(number=ended.pid, started=0)) is False
+    ended.wait()
+
+
+def test_what_a_killed_save_left_beside_a_folder_is_cleared_by_the_next(
+    tmp_path: Path, in_a_child: Callable[..., multiprocessing.process.BaseProcess]
+) -> None:
+    child = in_a_child(kill_itself_at, "fsync", 3, tmp_path / "mine", False)
+    child.join()
+    assert len(leftovers(tmp_path)) == 1
+
+    checkpoint.write(tmp_path / "mine", state(1))
+
+    assert os.listdir(tmp_path) == ["mine"]
+
+
+# Room
+
+
+def test_a_disk_without_room_is_found_before_anything_is_written(
+    written: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: (10_000, 9_990, 10))
+    monkeypatch.setattr(os, "open", Failing(os.open, 1, AssertionError("opened")))
+
+    with pytest.raises(
+        OSError, match=r"step-00000002 needs [\d,]+ bytes, and \S+ has 10 free.*Free some space"
+    ) as caught:
+        checkpoint.write(written.parent / "step-00000002", state(2))
+
+    assert caught.value.errno == errno.ENOSPC
+    assert os.listdir(written.parent) == [written.name]
+
+
+def test_a_disk_that_does_not_know_its_room_is_tried(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: (0, 0, 0))
+
+    assert epoch_of(checkpoint.write(written.parent / "step-00000002", state(2))) == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="limits are POSIX's")
+def test_a_file_beyond_the_systems_limit_fails_as_a_full_disk_does(
+    written: Path, in_a_child: Callable[..., multiprocessing.process.BaseProcess]
+) -> None:
+    def write_beyond() -> None:
+        import resource
+        import signal
+
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
+        try:
+            checkpoint.write(written.parent / "step-00000002", state(2))
+        except OSError as error:
+            os._exit(7 if error.errno == errno.EFBIG and "step-00000002 needs" in str(error) else 1)
+
+    child = in_a_child(write_beyond)
+    child.join()
+
+    assert child.exitcode == 7
+    assert os.listdir(written.parent) == [written.name]
+    assert epoch_of(written) == 1
+
+
+# Deleting
+
+
+def test_pruning_keeps_the_newest_sound_ones(tmp_path: Path) -> None:
+    for step in (1, 2, 3, 4, 5):
+        checkpoint.write(tmp_path / checkpoint.step_name(step), state(step))
+    (tmp_path / "step-00000005" / "state.json").write_bytes(b"")
+    (tmp_path / "step-00000003" / "meta.json").unlink()
+
+    damaged = checkpoint.prune(tmp_path, 2, spare=[1])
+
+    assert sorted(os.listdir(tmp_path)) == [checkpoint.step_name(step) for step in (1, 2, 3, 4, 5)]
+    assert "state.json" in damaged[0]
+    assert "step-00000003" in damaged[1]
+    assert checkpoint.prune(tmp_path, 1, spare=[1]) == damaged[:1]
+    assert sorted(os.listdir(tmp_path)) == [checkpoint.step_name(step) for step in (1, 4, 5)]
+
+
+def test_damage_is_found_in_what_was_sound_before(tmp_path: Path) -> None:
+    for step in (1, 2):
+        checkpoint.write(tmp_path / checkpoint.step_name(step), state(step))
+    known: dict[Path, Any] = {}
+    assert checkpoint.prune(tmp_path, 2, known=known) == []
+    weights = tmp_path / "step-00000002" / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"?")
+
+    assert "model.safetensors" in checkpoint.prune(tmp_path, 1, known=known)[0]
+    assert epoch_of(tmp_path / "step-00000001") == 1
+
+
+def test_what_a_prune_could_not_delete_goes_with_the_next(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for step in (1, 2, 3):
+        checkpoint.write(tmp_path / checkpoint.step_name(step), state(step))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "rmdir", Failing(os.rmdir, 1, OSError(errno.EIO, "Input/output error")))
+        checkpoint.prune(tmp_path, 2)
+    assert "left over and could not be deleted: Input/output error" in caplog.text
+    assert len(leftovers(tmp_path)) == 1
+
+    checkpoint.prune(tmp_path, 2)
+
+    assert sorted(os.listdir(tmp_path)) == [checkpoint.step_name(2), checkpoint.step_name(3)]
+
+
+# A live run meanwhile
+
+
+def replace_without_end(place: Path, commits: Any) -> None:
+    for number in range(1, 100_000):
+        checkpoint.write(place, state(number), replace=True)
+        commits.send(number)
+
+
+def test_who_reads_while_it_is_replaced_gets_one_state_whole(
+    written: Path, in_a_child: Callable[..., multiprocessing.process.BaseProcess]
+) -> None:
+    reader, commits = multiprocessing.Pipe(duplex=False)
+    in_a_child(replace_without_end, written, commits)
+    reader.recv()
+
+    for _ in range(200):
+        found = checkpoint.read_newest(written)
+
+        assert found is not None
+        assert torch.equal(found["model"]["weight"], state(found["epoch"])["model"]["weight"])
+        assert torch.equal(
+            found["optimizer"]["weight"]["exp_avg"], state(found["epoch"])["optimizer"]["weight"]["exp_avg"]
+        )
+
+
+def go_on_without_end(run: Path, commits: Any) -> None:
+    for step in range(2, 100_000):
+        checkpoint.write(run / checkpoint.step_name(step), state(step))
+        checkpoint.prune(run, 1)
+        commits.send(step)
+
+
+def test_who_reads_the_newest_of_a_live_run_that_keeps_one_always_finds_one(
+    written: Path, in_a_child: Callable[..., multiprocessing.process.BaseProcess]
+) -> None:
+    reader, commits = multiprocessing.Pipe(duplex=False)
+    in_a_child(go_on_without_end, written.parent, commits)
+    reader.recv()
+
+    last = 0
+    for _ in range(200):
+        found = checkpoint.read_newest(written.parent)
+
+        assert found is not None
+        assert found["epoch"] >= last
+        last = found["epoch"]
 
 
 # Damage
@@ -457,6 +709,15 @@ def rewrite_meta(place: Path, **entries: Any) -> None:
     meta = json.loads((place / "meta.json").read_text()) | entries
     meta.pop("sha256")
     (place / "meta.json").write_bytes(folder._seal(meta))
+
+
+def test_a_flipped_bit_in_the_format_is_damage_and_no_other_version(written: Path) -> None:
+    checkpoint.write(written.parent / "step-00000002", state(2))
+    path = written.parent / "step-00000002" / "meta.json"
+    path.write_bytes(path.read_bytes().replace(b'"format": 1', b'"format": 3'))
+
+    with pytest.warns(UserWarning, match=r"meta\.json is damaged"):
+        assert checkpoint.newest(written.parent) == written
 
 
 def test_an_unknown_format_is_refused_and_says_who_wrote_it(written: Path) -> None:

@@ -208,3 +208,20 @@ def test_no_migration_from_older_versions_runs() -> None:
     load_module(target, snapshot(source))
 
     assert equal(target, snapshot(source))
+
+
+def test_what_does_not_fit_is_named_after_its_file_and_answered_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"The weights in a.safetensors do not fit Linear. Nothing was loaded."):
+        load_module(nn.Linear(2, 1), nn.Linear(3, 1).state_dict(), "The weights in a.safetensors")
+    with pytest.raises(CheckpointError, match="Build the module as the saved one was, load, and change it after that"):
+        match(nn.Linear(2, 1), nn.Linear(3, 1).state_dict())
+
+
+def test_no_more_than_five_of_each_kind_are_listed() -> None:
+    deep = nn.Sequential(*[nn.Linear(2, 2) for _ in range(6)])
+    with pytest.raises(CheckpointError) as caught:
+        match(deep, {f"other.{name}": value for name, value in deep.state_dict().items()} | {"x": torch.ones(1)})
+    message = str(caught.value)
+    assert "missing (12): 0.weight (2, 2) F32; " in message
+    assert "; and 7 more" in message
+    assert message.count("\n") <= 6

@@ -345,3 +345,28 @@ def test_a_state_from_the_cpu_continues_in_a_fused_optimizer_on_an_accelerator()
         param.grad = torch.ones_like(param)
     fresh.step()
     assert all(values["step"].is_cuda and values["step"].item() == 3 for values in fresh.state.values())
+
+
+@pytest.mark.parametrize("kind", ["Adam", "AdamW", "SGD", "Adagrad"])
+def test_moments_of_another_shape_are_refused_because_fused_kernels_would_read_beyond_them(kind: str) -> None:
+    layer = nn.Linear(100, 100)
+    names = {param: name for name, param in layer.named_parameters()}
+    options = {"momentum": 0.9} if kind == "SGD" else {}
+    optimizer = getattr(torch.optim, kind)(layer.parameters(), lr=0.1, fused=True, **options)
+    layer(torch.ones(1, 100)).sum().backward()
+    optimizer.step()
+    state = optimizer_state(optimizer, names)
+    key = next(key for key, value in state["state"]["weight"].items() if key != "step")
+    state["state"]["weight"][key] = torch.ones(1)
+
+    with pytest.raises(CheckpointError, match=rf"{key} of shape \(1,\) for weight, which needs \(100, 100\)"):
+        load_optimizer_state(optimizer, names, state)
+
+
+def test_a_state_in_an_optimizers_own_form_is_only_for_one_that_has_such_a_form() -> None:
+    layer = nn.Linear(2, 1)
+    names = {param: name for name, param in layer.named_parameters()}
+    optimizer = torch.optim.Adam(layer.parameters())
+
+    with pytest.raises(CheckpointError, match="Nothing was loaded"):
+        load_optimizer_state(optimizer, names, optimizer_state(optimizer, names) | {"own": optimizer.state_dict()})

@@ -3,15 +3,19 @@ from __future__ import annotations
 import json
 import os
 import random
+import tempfile
 from pathlib import Path
 from typing import Any
 
+import hypothesis.strategies as st
 import pytest
 import safetensors.torch
 import torch
+from hypothesis import given
 from torch import Tensor, nn
 
-from neurokit.checkpoint import CheckpointError, load_weights, save_weights
+import neurokit
+from neurokit.checkpoint import CheckpointError, Limits, load_weights, save_weights
 from neurokit.checkpoint.tensors import DTYPES
 
 
@@ -206,7 +210,7 @@ def test_tensors_of_an_accelerator_are_written_from_there(tmp_path: Path) -> Non
         ("w.safetensors", b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n", "git lfs pull"),
         ("w.safetensors", b"<!DOCTYPE html><html>", "a web page"),
         ("w.safetensors", b"\n  <html>", "a web page"),
-        ("w.pt", b"PK\x03\x04" + bytes(100), "can run code"),
+        ("w.pt", b"PK\x03\x04" + bytes(100), "zip archive, as torch.save writes"),
         ("w.pth", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", "can run code"),
         ("w.keras", b"PK\x03\x04" + bytes(100), "a Keras archive"),
         ("w.h5", b"\x89HDF\r\n\x1a\n" + bytes(100), "an HDF5 file"),
@@ -309,12 +313,78 @@ def test_a_length_beyond_the_file_is_refused(tmp_path: Path, length: int) -> Non
 def test_too_many_tensors_are_refused_both_ways(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tensors = {str(number): torch.ones(1) for number in range(11)}
     save_weights(tmp_path / "w.safetensors", tensors)
-    monkeypatch.setattr("neurokit.checkpoint.tensors.MAX_TENSORS", 10)
+    monkeypatch.setattr("neurokit.checkpoint.tensors.LIMITS", Limits(tensors=10))
 
     with pytest.raises(CheckpointError, match="more than 10 tensors"):
         load_weights(tmp_path / "w.safetensors")
     with pytest.raises(ValueError, match="Stack small tensors"):
         save_weights(tmp_path / "more.safetensors", tensors)
+
+
+@pytest.mark.parametrize(
+    ("limit", "what"),
+    [
+        ({"total_bytes": 200}, "at most 200 are read"),
+        ({"header_bytes": 100}, "at most 100 are read"),
+        ({"tensors": 1}, "more than 1 tensors"),
+        ({"name_bytes": 7}, "1 to 7 bytes"),
+        ({"rank": 2}, "3 axes, and at most 2"),
+        ({"elements": 23}, "at most 23 elements"),
+        ({"integer_digits": 2}, "the 2 digits"),
+    ],
+)
+def test_every_limit_can_be_lowered_and_raised(tmp_path: Path, limit: dict[str, int], what: str) -> None:
+    path = tmp_path / "w.safetensors"
+    save_weights(path, {"a": torch.zeros(2, 3, 4), "longname": torch.zeros(3)})
+
+    assert len(load_weights(path, limits=Limits(**{name: 10 * value + 100 for name, value in limit.items()}))) == 2
+    with pytest.raises(CheckpointError, match=what):
+        load_weights(path, limits=Limits(**limit))
+
+
+@given(st.binary(max_size=60), st.integers(0, 60))
+def test_whatever_is_accepted_the_safetensors_library_reads_alike(noise: bytes, at: int) -> None:
+    """The header is parsed by us: it must never take what the format's own library would not."""
+    sound = b'{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}  '
+    text = (sound[:at] + noise[:3] + sound[at + len(noise[:3]) :])[: len(sound)]
+    content = len(text).to_bytes(8, "little") + text + bytes(8)
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "w.safetensors").write_bytes(content)
+        try:
+            found = load_weights(Path(folder) / "w.safetensors")
+        except CheckpointError:
+            return
+    expected = safetensors.torch.load(content)
+    assert found.keys() == expected.keys()
+    assert all(same(found[name], expected[name]) for name in expected)
+
+
+def test_a_truth_value_that_is_neither_is_refused(tmp_path: Path) -> None:
+    header = b'{"a":{"dtype":"BOOL","shape":[2],"data_offsets":[0,2]}}'
+    (tmp_path / "w.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + b"\x01\x07")
+
+    with pytest.raises(CheckpointError, match="neither 0 nor 1"):
+        load_weights(tmp_path / "w.safetensors")
+
+
+def test_a_link_that_the_user_names_is_followed(tmp_path: Path) -> None:
+    save_weights(tmp_path / "w.safetensors", {"a": torch.ones(1)})
+    (tmp_path / "link").symlink_to(tmp_path / "w.safetensors")
+
+    assert load_weights(tmp_path / "link")["a"] == 1
+
+
+def test_what_torch_saves_comes_with_the_lines_to_type(tmp_path: Path) -> None:
+    path, model = tmp_path / "it's mine.pt", nn.Linear(2, 1)
+    torch.save(nn.Linear(2, 1).state_dict(), path)
+    trainer = neurokit.Trainer(model, loss="mse")
+
+    with pytest.raises(CheckpointError) as caught:
+        trainer.load_weights(path)
+    code = "\n".join(line.strip() for line in str(caught.value).splitlines()[1:])
+    exec(code, {"neurokit": neurokit, "trainer": trainer})
+
+    assert torch.equal(model.weight, torch.load(path, weights_only=True)["weight"])
 
 
 def test_any_damage_is_an_error_or_a_file_of_the_same_names(tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ class Callback:
     Attributes:
         trainer: The trainer that runs this callback, set before the first hook.
         order: Callbacks of a lower order see every event first; equal ones keep the order of the user's list.
+        makes_files: Whether ``on_train_begin`` makes files. Such callbacks begin after all others of any order, so that
+            a fit that one of those refuses leaves none.
 
     Example:
         >>> class Shout(Callback):
@@ -34,6 +36,7 @@ class Callback:
 
     trainer: Trainer
     order: int = 0
+    makes_files: bool = False
 
     @property
     def model(self) -> nn.Module:

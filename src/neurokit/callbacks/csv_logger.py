@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from neurokit.arguments import suggests_arguments
 from neurokit.callbacks.callback import Callback, Logs
+from neurokit.checkpoint import append_to_file, make_folders, replace_file
 
 
 class CSVLogger(Callback):
@@ -23,7 +26,8 @@ class CSVLogger(Callback):
     - On resume, rows after the restored epoch are cut, so the file equals that of a run that was never interrupted.
     - An older file is not emptied before the first epoch has ended.
 
-    Missing folders are made. The file is open only while a row is written.
+    Missing folders are made. The file is open only while a row is written. A row that cannot be written, as on a full
+    disk, is said once, kept, and written with the next.
 
     Args:
         filename: The file.
@@ -39,20 +43,27 @@ class CSVLogger(Callback):
         'history.csv'
     """
 
+    makes_files = True
+
+    @suggests_arguments
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:
         self.filename = Path(filename).expanduser()
         self.separator = separator
         self.append = append
+        self._place = self.filename  # where it is, whatever becomes the working folder
         self._columns: list[str] = []  # empty until the file has a header
         self._rows = 0  # in the file, those of earlier runs included
+        self._waiting: list[dict[str, Any]] = []  # rows that could not be written yet
+        self._is_torn = False  # whether a part of one may stand at the file's end
         self._to_check = False  # a header of an earlier run, not yet compared with what this one logs
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        self.filename.parent.mkdir(parents=True, exist_ok=True)
-        with self.filename.open("a"):
-            pass  # what cannot be written fails here, and not after an epoch
+        self._place = self.filename.absolute()
+        make_folders(self._place.parent)
+        append_to_file(self._place, b"")  # what cannot be written fails here, and not after an epoch
         header, rows = self._read() if self.append else ([], [])
         self._columns, self._rows, self._to_check = header, len(rows), bool(header)
+        self._waiting, self._is_torn = [], False
         if header and self.trainer.monitors_are_complete:
             self._check(self.trainer.monitors.keys() - set(header))
 
@@ -61,13 +72,34 @@ class CSVLogger(Callback):
         if self._to_check:
             self._check(row.keys() ^ set(self._columns))
             self._to_check = False
-        if not self._columns:
-            self._replace(["epoch", *sorted(row.keys() - {"epoch"})], [])
-        elif late := sorted(row.keys() - set(self._columns)):
-            self._replace([*self._columns, *late], self._read()[1])
-        with self.filename.open("a", newline="") as file:
-            self._writer(file).writerow([row.get(name, "NA") for name in self._columns])
-        self._rows += 1
+        self._waiting.append(row)
+        self._write()
+
+    def _write(self) -> None:
+        """Write the rows that are not in the file yet; what fails is tried again with the next row."""
+        try:
+            if self._is_torn:
+                self._replace(self._columns, self._read()[1][: self._rows])
+            names = {name for row in self._waiting for name in row}
+            if not self._columns:
+                self._replace(["epoch", *sorted(names - {"epoch"})], [])
+            elif late := sorted(names - set(self._columns)):
+                self._replace([*self._columns, *late], self._read()[1])
+            rows = [[row.get(name, "NA") for name in self._columns] for row in self._waiting]
+            append_to_file(self._place, self._text(rows))
+        except OSError as error:
+            self._is_torn = bool(self._columns)
+            self.trainer._note(
+                f"CSVLogger could not write a row to {self._place}: {_reason(error)}. Training goes on, and the row "
+                "comes with the next one that can be written."
+            )
+            return
+        self._rows += len(self._waiting)
+        self._waiting, self._is_torn = [], False
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        if self._waiting:
+            self._write()
 
     def _check(self, different: Iterable[str]) -> None:
         if different := sorted(different):
@@ -79,39 +111,42 @@ class CSVLogger(Callback):
 
     def _read(self) -> tuple[list[str], list[list[str]]]:
         """Return the file's header and rows; nothing where there is no file."""
-        if not self.filename.exists():
+        if not self._place.exists():
             return [], []
-        with self.filename.open(newline="") as file:
+        with self._place.open(newline="") as file:
             header, *rows = [row for row in csv.reader(file, delimiter=self.separator) if row] or [[]]
         return header, rows
 
     def _replace(self, columns: list[str], rows: Iterable[list[str]]) -> None:
         """Write the whole file anew beside its place, and rename it there; short rows are filled up."""
-        temporary = self.filename.with_name(f".{self.filename.name}.{os.getpid()}.tmp")
         full = [[*row, *["NA"] * (len(columns) - len(row))] for row in rows]
-        try:
-            with temporary.open("w", newline="") as file:
-                self._writer(file).writerows([columns, *full])
-            os.replace(temporary, self.filename)
-        finally:
-            temporary.unlink(missing_ok=True)
+        text = self._text([columns, *full])
+        replace_file(self._place, [text], len(text))
         self._columns, self._rows = columns, len(full)
 
-    def _writer(self, file: Any) -> Any:
-        return csv.writer(file, delimiter=self.separator, lineterminator="\n")
+    def _text(self, rows: Iterable[list[Any]]) -> bytes:
+        text = io.StringIO(newline="")
+        csv.writer(text, delimiter=self.separator, lineterminator="\n").writerows(rows)
+        return text.getvalue().encode()
 
     def state_dict(self) -> dict[str, Any]:
-        return {"columns": self._columns, "rows": self._rows, "to_check": self._to_check}
+        state = {"columns": self._columns, "rows": self._rows, "to_check": self._to_check}
+        return state | {"waiting": self._waiting}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self._columns, self._to_check = list(state["columns"]), state["to_check"]
+        self._waiting = [dict(row) for row in state.get("waiting", [])]
         if not self._columns:
             return
         _, rows = self._read()
         if len(rows) < state["rows"]:
             warnings.warn(
-                f"{self.filename} has {len(rows)} of the {state['rows']} rows that were written before this "
+                f"{self._place} has {len(rows)} of the {state['rows']} rows that were written before this "
                 "checkpoint. The log goes on after those; the history has them all.",
                 stacklevel=2,
             )
         self._replace(self._columns, [row[: len(self._columns)] for row in rows[: state["rows"]]])
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).split(":")[0]

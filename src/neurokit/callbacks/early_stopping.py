@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from neurokit.arguments import check_count, check_flag, check_number, suggests_arguments
 from neurokit.callbacks.announce import announce
 from neurokit.callbacks.callback import Callback, Logs
 from neurokit.callbacks.monitor import Monitor
@@ -45,13 +46,15 @@ class EarlyStopping(Callback):
         stopped_epoch: The epoch in which it stopped the run, from 0; 0 when it has not.
 
     Raises:
-        ValueError: At the begin of training, if the name will not be logged.
+        TypeError: If an argument is of the wrong kind.
+        ValueError: If an argument is out of range; at the begin of training, if the name will not be logged.
 
     Example:
         >>> EarlyStopping(patience=3, restore_best_weights=True).monitor
         'val_loss'
     """
 
+    @suggests_arguments
     def __init__(
         self,
         monitor: str = "val_loss",
@@ -63,6 +66,11 @@ class EarlyStopping(Callback):
         restore_best_weights: bool = False,
         start_from_epoch: int = 0,
     ) -> None:
+        check_count("patience of EarlyStopping", patience, 0, such_as=3)
+        check_count("start_from_epoch of EarlyStopping", start_from_epoch, 0)
+        check_flag("restore_best_weights of EarlyStopping", restore_best_weights)
+        if baseline is not None:
+            check_number("baseline of EarlyStopping", baseline, "a number to be beaten", lambda _: True, such_as=0.9)
         self.monitor = monitor
         self.min_delta = min_delta
         self.mode = mode

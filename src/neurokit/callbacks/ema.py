@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from neurokit.arguments import check_count, check_number, suggests_arguments
 from neurokit.callbacks.callback import BatchLogs, Callback, Logs
 
 
@@ -28,6 +29,7 @@ class EMA(Callback):
         update_every: Average after every so many updates of the weights.
 
     Raises:
+        TypeError: If an argument is of the wrong kind.
         ValueError: If an argument is out of range.
 
     Example:
@@ -37,11 +39,10 @@ class EMA(Callback):
 
     order = -1  # callbacks after it see the average
 
+    @suggests_arguments
     def __init__(self, decay: float = 0.999, update_every: int = 1) -> None:
-        if not 0 <= decay <= 1:
-            raise ValueError(f"EMA got decay={decay}. Pass a number from 0 to 1, such as 0.999.")
-        if update_every < 1:
-            raise ValueError(f"EMA got update_every={update_every}. Pass 1 to average after each update, or more.")
+        check_number("decay of EMA", decay, "a number from 0 to 1", lambda one: 0 <= one <= 1, such_as=0.999)
+        check_count("update_every of EMA", update_every)
         self.decay = decay
         self.update_every = update_every
         self._weights: dict[str, Tensor] = {}  # the model's own parameters; empty outside of a fit
@@ -71,7 +72,8 @@ class EMA(Callback):
         self._exchange(use_average=False)
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        self._exchange(use_average=True)
+        if self._updates:  # else the average is what the model holds
+            self._exchange(use_average=True)
         self._weights = {}
 
     @torch.no_grad()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable, Sequence
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+from torch.optim import lr_scheduler
+
+from neurokit.arguments import nearest, suggestions
 from neurokit.callbacks.callback import Callback
 
 Hook = Callable[..., None]
@@ -33,6 +37,8 @@ class Hooks:
         for callback in self.callbacks:
             callback.trainer = trainer
         self._hooks = {event: [getattr(c, event) for c in self.callbacks if _overrides(c, event)] for event in EVENTS}
+        beginning = sorted(self.callbacks, key=lambda callback: callback.makes_files)
+        self._hooks["on_train_begin"] = [c.on_train_begin for c in beginning if _overrides(c, "on_train_begin")]
 
     def hears(self, event: str) -> bool:
         """Tell whether anyone overrides an event's hook."""
@@ -74,7 +80,11 @@ class Hooks:
 
     def state_dict(self) -> list[dict[str, Any]]:
         """Return the state of every callback that remembers anything, with its class."""
-        return [{"class": type(callback).__name__, "state": callback.state_dict()} for callback in self._remembering()]
+        states = []
+        for callback in self._remembering():
+            with _naming(callback, "state_dict"):
+                states.append({"class": type(callback).__name__, "state": callback.state_dict()})
+        return states
 
     def load_state_dict(self, states: Sequence[dict[str, Any]]) -> list[str]:
         """Give each state to the callback of its class, in order; return the classes that have no taker."""
@@ -86,27 +96,95 @@ class Hooks:
                 without.append(state["class"])
                 continue
             takers.remove(taker)
-            taker.load_state_dict(state["state"])
+            with _naming(taker, "load_state_dict"):
+                taker.load_state_dict(state["state"])
         return without
 
     def _remembering(self) -> list[Callback]:
         return [callback for callback in self.callbacks if type(callback).state_dict is not Callback.state_dict]
 
 
+@contextmanager
+def _naming(callback: Callback, method: str) -> Iterator[None]:
+    """Let an exception say in which callback's method it was raised."""
+    try:
+        yield
+    except Exception as error:
+        error.add_note(f"Raised by {type(callback).__name__}.{method}.")
+        raise
+
+
 def _check(callback: Any, before: Sequence[Any]) -> None:
-    if isinstance(callback, Callback):
-        if any(callback is other for other in before):
-            raise ValueError(f"The same {type(callback).__name__} was given twice. Make one for each place.")
-        _check_hook_names(type(callback))
-        return
-    if isinstance(callback, type) and issubclass(callback, Callback):
-        raise TypeError(f"callbacks holds the class {callback.__name__}, not a callback. Pass {callback.__name__}().")
-    if callable(callback):
-        name = getattr(callback, "__name__", type(callback).__name__)
-        raise TypeError(
-            f"callbacks holds the function {name}. Say when to call it: LambdaCallback(on_epoch_end={name})."
+    if not isinstance(callback, Callback):
+        raise _no_callback(callback)
+    name = type(callback).__name__
+    if any(callback is other for other in before):
+        raise ValueError(
+            f"callbacks holds the same {name} twice: it was given twice, and would hear of everything twice. Leave one "
+            f"out, or make another: {name}(...)."
         )
-    raise TypeError(f"callbacks holds a {type(callback).__name__}. Pass instances of subclasses of Callback.")
+    _check_hook_names(type(callback))
+    for event in EVENTS:
+        if _overrides(callback, event):
+            _check_parameters(callback, event)
+
+
+def _no_callback(found: Any) -> TypeError:
+    """What to say of something that is no callback, and what was probably meant."""
+    if isinstance(found, type) and issubclass(found, Callback):
+        return TypeError(f"callbacks holds the class {found.__name__}, not a callback. Pass {found.__name__}().")
+    if callable(found) and not isinstance(found, type):
+        name = getattr(found, "__name__", type(found).__name__)
+        if name == "<lambda>":
+            name = "lambda epoch, logs: ..."
+        return TypeError(
+            f"callbacks holds the function {name}, and a callback says when it is called. Pass "
+            f"LambdaCallback(on_epoch_end={name})."
+        )
+    kind = found if isinstance(found, type) else type(found)
+    origin = next((_OTHER_LIBRARIES[root] for base in kind.__mro__ if (root := _root(base)) in _OTHER_LIBRARIES), None)
+    mend = "Pass instances of subclasses of Callback, such as nk.EarlyStopping()."
+    if origin is not None:
+        from neurokit import __all__ as ours
+
+        same = f"Use nk.{kind.__name__}, or let" if kind.__name__ in ours else "Let"
+        mend = f"It is {origin}'s, whose hooks nothing here calls. {same} your class derive from nk.Callback."
+    elif isinstance(found, lr_scheduler.LRScheduler):
+        mend = "Pass nk.LRSchedule(scheduler)."
+    elif isinstance(found, (list, tuple)):
+        mend = "Pass one flat list: [*these, *others]."
+    elif isinstance(found, str):
+        from neurokit import __all__ as ours
+
+        near = nearest(found.replace("_", ""), ours) or ["EarlyStopping"]
+        mend = f"A callback goes by no name, it is made: nk.{near[0]}()."
+    return TypeError(f"callbacks holds {found!r:.60} ({kind.__name__}), which is no callback. {mend}")
+
+
+_OTHER_LIBRARIES = {
+    "keras": "Keras", "tensorflow": "Keras", "tf_keras": "Keras", "lightning": "Lightning",
+    "pytorch_lightning": "Lightning", "transformers": "Hugging Face", "skorch": "skorch", "fastai": "fastai",
+}  # fmt: skip
+
+
+def _root(kind: type) -> str:
+    return kind.__module__.partition(".")[0]
+
+
+def _check_parameters(callback: Callback, event: str) -> None:
+    """Refuse a hook that could not be called as its event is."""
+    needed = [name for name in inspect.signature(getattr(Callback, event)).parameters if name != "self"]
+    try:
+        signature = inspect.signature(getattr(callback, event))
+    except (TypeError, ValueError):  # a builtin that shows none
+        return
+    try:
+        signature.bind(*needed)
+    except TypeError as error:
+        raise TypeError(
+            f"{type(callback).__name__}.{event} is called with ({', '.join(needed)}), and {event}{signature} cannot "
+            f"be: {error}. Write {event}({', '.join(needed)})."
+        ) from None
 
 
 def _overrides(callback: Callback, event: str) -> bool:
@@ -117,5 +195,5 @@ def _check_hook_names(kind: type[Callback]) -> None:
     """Refuse a method that was meant to be a hook: under another name nothing would ever call it."""
     own = {name for base in kind.__mro__ if base is not Callback for name in vars(base) if name.startswith("on_")}
     for name in sorted(own - set(EVENTS)):
-        if nearest := difflib.get_close_matches(name, EVENTS, n=1, cutoff=0.75):
-            raise TypeError(f"{kind.__name__} defines {name}, which nothing calls. Did you mean {nearest[0]}?")
+        if hint := suggestions(name, EVENTS, cutoff=0.75):
+            raise TypeError(f"{kind.__name__} defines {name}, which nothing calls.{hint} Rename it.")

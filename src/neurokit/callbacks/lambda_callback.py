@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from typing import Any
 
+from neurokit.arguments import nearest, suggestions
 from neurokit.callbacks.callback import Callback
 from neurokit.callbacks.hooks import EVENTS
 
@@ -30,12 +30,16 @@ class LambdaCallback(Callback):
     def __init__(self, **hooks: Callable[..., Any] | None) -> None:
         for name, function in hooks.items():
             if name not in EVENTS:
-                nearest = difflib.get_close_matches(name, EVENTS, n=len(EVENTS), cutoff=0.0)
+                known = nearest(name, EVENTS, count=len(EVENTS), cutoff=0.0)
                 raise TypeError(
-                    f"There is no hook {name!r}. Did you mean {nearest[0]!r}? The hooks are {', '.join(nearest)}."
+                    f"There is no hook {name!r}.{suggestions(name, EVENTS, cutoff=0.75)} LambdaCallback takes "
+                    f"{', '.join(known)}."
                 )
             if function is None:
                 continue
             if not callable(function):
-                raise TypeError(f"{name} takes a function, and this is a {type(function).__name__}: {function!r}.")
+                raise TypeError(
+                    f"{name} of LambdaCallback takes a function, got {function!r:.60} ({type(function).__name__}). "
+                    f"Pass one, such as {name}=lambda *arguments: print(arguments)."
+                )
             setattr(self, name, function)

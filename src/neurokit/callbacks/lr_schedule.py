@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import functools
+import inspect
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -13,6 +13,7 @@ from typing import Any, Literal
 from torch.optim import Optimizer, lr_scheduler
 from torch.optim.lr_scheduler import LRScheduler
 
+from neurokit.arguments import check_choice, check_keywords, nearest, suggestions
 from neurokit.callbacks.callback import BatchLogs, Callback, Logs
 from neurokit.callbacks.monitor import Monitor
 from neurokit.callbacks.rates import set_rate
@@ -76,16 +77,24 @@ class LRSchedule(Callback):
         monitor: str | None = None,
         **options: Any,
     ) -> None:
-        if per not in (None, "step", "epoch"):
-            raise ValueError(f"LRSchedule got per={per!r}. Pass 'step' for each update of the weights, or 'epoch'.")
+        if per is not None:  # which reads the table
+            check_choice("per of LRSchedule", per, ("step", "epoch"), batch="step", update="step")
         if isinstance(scheduler, str):
             scheduler = _by_name(scheduler)
         if isinstance(scheduler, functools.partial) and _is_class(scheduler.func) and not scheduler.args:
             options, scheduler = {**scheduler.keywords, **options}, scheduler.func
         if not isinstance(scheduler, LRScheduler) and not callable(scheduler):
-            raise TypeError(f"LRSchedule takes a scheduler's name, class, factory or instance, and got {scheduler!r}.")
+            raise TypeError(
+                f"LRSchedule takes a scheduler's name, class, factory or instance, and got {scheduler!r:.60}. Pass "
+                "one, such as LRSchedule('OneCycleLR', max_lr=0.1)."
+            )
         if options and not _is_class(scheduler):
-            raise TypeError(f"The options {sorted(options)} are for a name or class. Give them to the factory itself.")
+            raise TypeError(
+                f"The options {sorted(options)} are for a name or class, and LRSchedule got a {_name(scheduler)}. Give "
+                "them to the scheduler itself."
+            )
+        if _is_class(scheduler):
+            _check_options(scheduler, options)
         self.scheduler: Factory | LRScheduler = scheduler
         self.per = per
         self.optimizer = optimizer
@@ -123,8 +132,10 @@ class LRSchedule(Callback):
         if self.optimizer is None:
             return list(known.values())
         if self.optimizer not in known:
-            nearest = difflib.get_close_matches(self.optimizer, known, n=len(known), cutoff=0.0)
-            raise ValueError(f"LRSchedule is for the optimizer {self.optimizer!r}, and this trainer has {nearest}.")
+            names = [name for name in known if name]
+            has = f"has {names}" if names else "has one, which needs no name"
+            mend = suggestions(self.optimizer, names) or " Leave optimizer out of LRSchedule to schedule all."
+            raise ValueError(f"LRSchedule is for the optimizer {self.optimizer!r}, and this trainer {has}.{mend}")
         return [known[self.optimizer]]
 
     def _filled_in(self) -> dict[str, Any]:
@@ -237,9 +248,28 @@ def _by_name(name: str) -> type[LRScheduler]:
     classes = [one for one in vars(lr_scheduler).values() if _is_class(one) and not one.__name__.startswith("_")]
     known: dict[str, type[LRScheduler]] = {one.__name__.lower(): one for one in classes if one is not LRScheduler}
     if name.lower() not in known:
-        nearest = [known[key].__name__ for key in difflib.get_close_matches(name.lower(), known, len(known), 0.0)]
-        raise ValueError(f"torch has no scheduler {name!r}. Did you mean {nearest[0]!r}? It has {', '.join(nearest)}.")
+        names = [one.__name__ for one in known.values()]
+        listed = ", ".join(nearest(name, names, count=len(names), cutoff=0.0))
+        raise ValueError(
+            f"torch has no scheduler {name!r}.{suggestions(name, names)} It has {listed}. LRSchedule takes a class as "
+            "well."
+        )
     return known[name.lower()]
+
+
+def _check_options(scheduler: Any, options: Mapping[str, Any]) -> None:
+    """Refuse what the class does not take, or lacks, when the schedule is written and not when it is run."""
+    _, *parameters = inspect.signature(scheduler).parameters.values()  # the first is the optimizer
+    taken = {one.name: one for one in parameters if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)}
+    if not any(one.kind is one.VAR_KEYWORD for one in parameters):
+        check_keywords(_name(scheduler), options, taken)
+    ours = next((name for kind, name in _LENGTH.items() if _is_class(scheduler, kind)), None)
+    needed = [name for name, one in taken.items() if one.default is one.empty and name not in {*options, ours}]
+    if needed:
+        raise TypeError(
+            f"LRSchedule({_name(scheduler)!r}) needs {' and '.join(needed)}, and got {dict(options)}. Pass "
+            f"LRSchedule({_name(scheduler)!r}, {', '.join(f'{name}=...' for name in needed)})."
+        )
 
 
 def _is_class(scheduler: Any, kind: type[LRScheduler] = LRScheduler) -> bool:
@@ -271,7 +301,16 @@ def _start_over(optimizer: Optimizer) -> None:
 
 
 def _build(factory: Factory, optimizer: Optimizer, options: Mapping[str, Any]) -> LRScheduler:
-    scheduler = factory(optimizer, **options)
+    try:
+        scheduler = factory(optimizer, **options)
+    except (TypeError, ValueError, ZeroDivisionError) as error:
+        if not _is_class(factory):  # the user's own code, which says best what is wrong
+            raise
+        refused = TypeError if isinstance(error, TypeError) else ValueError
+        raise refused(
+            f"{_name(factory)} refused its options {dict(options)}: {error}. Pass LRSchedule others, as torch's "
+            "documentation of it says."
+        ) from error
     if not isinstance(scheduler, LRScheduler):
         raise TypeError(f"The factory given to LRSchedule returned a {type(scheduler).__name__}, not a scheduler.")
     if scheduler.optimizer is not optimizer:

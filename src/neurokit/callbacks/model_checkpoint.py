@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-import tempfile
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,8 +12,10 @@ import torch
 from torch import nn
 
 from neurokit import checkpoint
+from neurokit.arguments import check_count, suggests_arguments
 from neurokit.callbacks.callback import BatchLogs, Callback, Logs
 from neurokit.callbacks.monitor import Monitor
+from neurokit.checkpoint import RunLock
 from neurokit.signals import NOTICES
 from neurokit.state import TrainingState
 
@@ -26,6 +26,10 @@ class ModelCheckpoint(Callback):
     Each one is complete: ``trainer.load(path)`` takes its weights, ``fit(..., resume=folder)`` goes on from the newest,
     bit for bit on the CPU. It is written after every other callback has seen the event, whole or not at all. The run's
     record is kept beside them as ``run.json``.
+
+    While a run trains, no other can use its folder. A save that fails, as on a full disk, leaves the older checkpoints
+    as they were; training goes on and the next save tries again. Only when the last one has failed too does ``fit``
+    raise, at its very end. A checkpoint is deleted only when ``keep`` newer ones were read back and found sound.
 
     Weights that are not finite are not written, with a warning. A NaN never becomes the best; the best is not deleted,
     and is remembered when the run is resumed. A fresh run refuses a folder that holds the checkpoints of another one.
@@ -48,15 +52,19 @@ class ModelCheckpoint(Callback):
     Raises:
         ValueError: If an argument is out of range; at the begin of training, if the name will not be logged.
         FileExistsError: Before the first step, if the folder holds another run.
-        OSError: At the begin of training, if the folder cannot be written; names it and the reason.
+        BlockingIOError: Before the first step, if another run that lives uses the folder; names its process.
+        OSError: Before the first step, if the folder cannot be written; at the end, if the last state could not be
+            saved. Names the path and the reason.
 
     Example:
         >>> ModelCheckpoint("runs/mnist", monitor="val_accuracy", keep=1).best_path is None
         True
     """
 
+    makes_files = True
     order = 2  # last, so a checkpoint holds what every other callback has seen
 
+    @suggests_arguments
     def __init__(
         self,
         folder: str | os.PathLike[str],
@@ -68,9 +76,8 @@ class ModelCheckpoint(Callback):
         keep: int = 3,
         initial_value_threshold: float | None = None,
     ) -> None:
-        for name, value in (("keep", keep), ("save_every", save_every)):
-            if value is not None and value < 1:
-                raise ValueError(f"ModelCheckpoint got {name}={value}. Pass 1 or more.")
+        for name, value in (("keep", keep), ("save_every", 1 if save_every is None else save_every)):
+            check_count(f"{name} of ModelCheckpoint", value, such_as=3)
         self.folder = Path(folder).expanduser()
         self.monitor = monitor
         self.mode = mode
@@ -79,11 +86,16 @@ class ModelCheckpoint(Callback):
         self.keep = keep
         self.initial_value_threshold = initial_value_threshold
         self.best: float | None = initial_value_threshold
-        self._watch = None if monitor is None else Monitor(monitor, mode, owner="ModelCheckpoint")
+        watch = Monitor("val_loss" if monitor is None else monitor, mode, owner="ModelCheckpoint")  # checks the mode
+        self._watch = None if monitor is None else watch
         self._best_step: int | None = None
         self._last_step: int | None = None
         self._saved_at: tuple[int, int] | None = None
         self._is_ours = False  # whether the checkpoints in the folder are this run's
+        self._place = self.folder  # where it is, whatever becomes the working folder
+        self._lock = RunLock(self._place)
+        self._sound: dict[Path, Any] = {}  # the checkpoints that were verified
+        self._failure: OSError | None = None  # why the last save failed; None if it did not
 
     @property
     def best_path(self) -> Path | None:
@@ -96,8 +108,9 @@ class ModelCheckpoint(Callback):
         return self._existing(self._last_step)
 
     def _existing(self, step: int | None) -> Path | None:
-        path = None if step is None else self.folder / checkpoint.step_name(step)
-        return path if path is not None and path.is_dir() else None
+        if step is None or not (self._place / checkpoint.step_name(step)).is_dir():
+            return None
+        return self.folder / checkpoint.step_name(step)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         if self.monitor is None:
@@ -111,29 +124,46 @@ class ModelCheckpoint(Callback):
                 "validation_data or validation_split to fit, or name a monitor."
             )
         self.best, self._best_step, self._last_step = self.initial_value_threshold, None, None
-        self._saved_at = None
-        self._make_folder()
+        self._saved_at = self._failure = None
+        self._claim_folder()
         self.trainer.signals.listen(*NOTICES)
 
-    def _make_folder(self) -> None:
-        """Make the run's folder, and find out that it can be written before anything is trained."""
+    def _claim_folder(self) -> None:
+        """Make the folder this run's alone, and find out that it can be written before anything is trained."""
+        self._refuse_twins()
+        self._place = self.folder.absolute()
+        self._lock, self._sound = RunLock(self._place), {}
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.folder):
-                pass
+            checkpoint.make_folders(self._place)
+            self._take_lock()
+            checkpoint.check_writable(self._place)
+            checkpoint.remove_leftovers(self._place)
         except OSError as error:
+            if error.errno is None:  # ours, which says everything
+                raise
             raise OSError(
                 error.errno,
                 f"ModelCheckpoint cannot write to this folder: {error.strerror or error}. Nothing was trained. Choose "
                 "another folder, or make this one writable",
                 str(self.folder),
             ) from error
-        checkpoint.remove_leftovers(self.folder)
+
+    def _refuse_twins(self) -> None:
+        for other in self.trainer._hooks.callbacks:
+            if isinstance(other, ModelCheckpoint) and other is not self and _same(other.folder, self.folder):
+                raise ValueError(
+                    f"Two ModelCheckpoints write to {self.folder}, and each would delete what the other keeps. "
+                    "Give each a folder of its own, or keep one of them."
+                )
+
+    def _take_lock(self) -> None:
+        if note := self._lock.take():
+            self.trainer._note(note)
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         if self._is_ours:
             return
-        if found := checkpoint.newest(self.folder):
+        if found := checkpoint.newest(self._place):
             raise FileExistsError(
                 f"{self.folder} holds the checkpoints of another run, the newest {found.name}. Nothing was trained. "
                 f"Pass resume={str(self.folder)!r} to fit to go on with that run, or choose another folder."
@@ -142,7 +172,7 @@ class ModelCheckpoint(Callback):
         self._write_record()
 
     def _write_record(self) -> None:
-        self.trainer.record.save(self.folder / "run.json")
+        self.trainer.record.save(self._place / "run.json")
 
     def on_train_batch_end(self, batch: int, logs: BatchLogs | None = None) -> None:
         state = self.trainer.state
@@ -176,29 +206,70 @@ class ModelCheckpoint(Callback):
                 stacklevel=2,
             )
             return
+        before = self.best, self._best_step, self._last_step
         self._last_step = self.trainer.state.step
-        self._saved_at = _position(self.trainer.state)
         if best is not None:
             self.best, self._best_step = best, self._last_step
-        path = self.folder / checkpoint.step_name(self._last_step)
-        checkpoint.write(path, self.trainer.state_dict(), replace=True)  # an epoch's end replaces its last batch
+        try:
+            self._keep_folder()
+            path = self._place / checkpoint.step_name(self._last_step)
+            checkpoint.write(path, self.trainer.state_dict(), replace=True)  # an epoch's end replaces its last batch
+        except OSError as error:
+            self.best, self._best_step, self._last_step = before
+            if self._failure is None:  # said once, when it begins to fail
+                self.trainer._note(
+                    f"No checkpoint was written at step {self.trainer.state.step}. {error} Training goes on, and the "
+                    "next save tries again."
+                )
+            self._failure = error
+            return
+        self._failure, self._saved_at = None, _position(self.trainer.state)
         self._is_ours = True
-        self._write_record()
-        self._prune()
+        self._tidy()
 
-    def _prune(self) -> None:
-        found = [path.name for path in self.folder.iterdir() if re.fullmatch("step-[0-9]{8,}", path.name)]
-        steps = sorted(int(name.removeprefix("step-")) for name in found)
-        for step in steps[: -self.keep]:
-            if step not in (self._best_step, self._last_step):
-                checkpoint.remove(self.folder / checkpoint.step_name(step))
+    def _keep_folder(self) -> None:
+        """Take the folder again if somebody removed or moved it."""
+        if self._lock.is_held():
+            return
+        if not self._place.exists():
+            checkpoint.make_folders(self._place)
+            self.trainer._note(
+                f"{self._place} was removed or moved while this run wrote to it. It was made again, without the "
+                "checkpoints that were in it."
+            )
+        self._take_lock()
+
+    def _tidy(self) -> None:
+        """Bring the record up to date and delete what is not kept; what fails is tried again at the next save."""
+        try:
+            self._write_record()
+            spare = {step for step in (self._best_step, self._last_step) if step is not None}
+            for damage in checkpoint.prune(self._place, self.keep, spare, self._sound):
+                self.trainer._note(f"{damage} An older checkpoint is kept in its stead.")
+        except OSError as error:
+            self.trainer._note(f"The checkpoint of step {self._last_step} is written, but: {error}")
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         try:
-            if self._is_ours:
-                self._write_record()
+            try:
+                if self._is_ours and self._lock.is_held():
+                    self._write_record()
+            finally:
+                self._raise_failure()
         finally:
             self._is_ours = False
+            self._lock.release()
+
+    def _raise_failure(self) -> None:
+        """Raise if the last save failed: what the run ends with is in memory only."""
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            error = OSError(
+                f"The last state of this run could not be saved in {self.folder}. {failure} The history is complete, "
+                "and the weights are in memory: trainer.save writes them to another folder."
+            )
+            error.errno = failure.errno
+            raise error from failure
 
     def state_dict(self) -> dict[str, Any]:
         return {"best": self.best, "best_step": self._best_step, "last_step": self._last_step}
@@ -210,6 +281,10 @@ class ModelCheckpoint(Callback):
 
 def _position(state: TrainingState) -> tuple[int, int]:
     return state.epoch, state.step
+
+
+def _same(one: Path, other: Path) -> bool:
+    return os.path.realpath(one) == os.path.realpath(other)
 
 
 @torch.no_grad()

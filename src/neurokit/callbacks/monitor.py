@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
+
+from neurokit.arguments import check_number, nearest, question, suggestions
+from neurokit.metrics import metric_names
 
 if TYPE_CHECKING:
     from neurokit.trainer import Trainer
@@ -34,8 +36,17 @@ class Monitor:
     """
 
     def __init__(self, name: str, mode: str = "auto", min_delta: float = 0.0, *, owner: str) -> None:
+        if not isinstance(name, str):
+            raise TypeError(
+                f"monitor of {owner} is a name in the epoch logs, got {name!r} ({type(name).__name__}). Pass one, such "
+                "as monitor='val_loss'."
+            )
         if mode not in ("auto", "min", "max"):
-            raise ValueError(f"{owner} got mode={mode!r}. Pass 'min', 'max', or 'auto' for the metric's own direction.")
+            raise ValueError(
+                f"{owner} got mode={mode!r}. Pass 'min', 'max', or 'auto' for the metric's own direction."
+                f"{suggestions(str(mode), ('min', 'max', 'auto'))}"
+            )
+        check_number(f"min_delta of {owner}", min_delta, "a number to be exceeded", lambda _: True, such_as=0.001)
         self.name, self.mode, self.min_delta, self.owner = name, mode, abs(min_delta), owner
         self.direction: str = mode
         self._expected = True
@@ -71,9 +82,17 @@ class Monitor:
                 f"{self.owner} watches {self.name!r}, and this fit has no validation data. Pass validation_data or "
                 f"validation_split to fit, or monitor one of {names}."
             )
-        nearest = difflib.get_close_matches(self.name, names, n=len(names), cutoff=0.0)
-        hint = f" Did you mean {nearest[0]!r}?" if nearest else ""
-        return f"{self.owner} watches {self.name!r}, and this fit {verb} {nearest}.{hint}"
+        listed = nearest(self.name, names, count=len(names), cutoff=0.0)
+        hint = suggestions(self.name, names) or self._metric_meant(names) or " Monitor one of these."
+        return f"{self.owner} watches {self.name!r}, and this fit {verb} {listed}.{hint}"
+
+    def _metric_meant(self, names: list[str]) -> str:
+        """What to do where the name is another one for a metric, such as "acc"."""
+        prefix = "val_" if self.name.startswith("val_") else ""
+        metric = next(iter(metric_names(self.name.removeprefix("val_"))), None)
+        if metric is None or prefix + metric in names:
+            return question([prefix + metric] if metric else [])
+        return f" For a metric pass metrics=[{metric!r}] to Trainer, and monitor {prefix + metric!r}."
 
     def read(self, logs: Mapping[str, float]) -> float | None:
         """Return an epoch's value, or ``None`` where this epoch has none, as one without validation.

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
+from neurokit.arguments import check_choice, suggests_arguments
 from neurokit.callbacks.callback import BatchLogs, Callback, Logs
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class ProgressBar(Callback):
 
     order = 1
 
+    @suggests_arguments
     def __init__(
         self,
         verbose: int | Literal["auto"] = "auto",
@@ -48,6 +50,7 @@ class ProgressBar(Callback):
         stream: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        check_choice("verbose", verbose, ("auto", 0, 1, 2), true=1, false=0)
         self.verbose = verbose
         self.total = total
         self.stream = stream

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from neurokit.arguments import check_count, check_number, suggests_arguments
 from neurokit.callbacks.announce import announce
 from neurokit.callbacks.callback import Callback, Logs
 from neurokit.callbacks.monitor import Monitor
@@ -37,13 +38,16 @@ class ReduceLROnPlateau(Callback):
         cooldown_counter: Epochs of cooldown that are left.
 
     Raises:
-        ValueError: If the factor is no reduction; at the begin of training, if the name will not be logged.
+        TypeError: If an argument is of the wrong kind.
+        ValueError: If the factor is no reduction or another argument out of range; at the begin of training, if the
+            name will not be logged.
 
     Example:
         >>> ReduceLROnPlateau(factor=0.5, patience=3).factor
         0.5
     """
 
+    @suggests_arguments
     def __init__(
         self,
         monitor: str = "val_loss",
@@ -55,10 +59,11 @@ class ReduceLROnPlateau(Callback):
         cooldown: int = 0,
         min_lr: float = 0.0,
     ) -> None:
-        if not 0 < factor < 1:
-            raise ValueError(
-                f"ReduceLROnPlateau multiplies the rate by factor, a number between 0 and 1; got {factor}."
-            )
+        owner = "of ReduceLROnPlateau"
+        check_number(f"factor {owner}", factor, "a number between 0 and 1", lambda one: 0 < one < 1, such_as=0.1)
+        check_count(f"patience {owner}", patience, 0)
+        check_count(f"cooldown {owner}", cooldown, 0, such_as=2)
+        check_number(f"min_lr {owner}", min_lr, "a number of 0 or more", lambda rate: rate >= 0, such_as=1e-6)
         self.monitor = monitor
         self.factor = factor
         self.patience = patience

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from neurokit import modes
+from neurokit.arguments import check_number, suggests_arguments
 from neurokit.callbacks.callback import Callback, Logs
 from neurokit.callbacks.rates import set_rate
 
@@ -40,9 +41,12 @@ class SWA(Callback):
         0.75
     """
 
+    @suggests_arguments
     def __init__(self, start_epoch: int | float = 0.75, *, swa_lr: float | None = None) -> None:
-        if start_epoch < 0 or (isinstance(start_epoch, float) and not 0 < start_epoch < 1):
-            raise ValueError(f"SWA got start_epoch={start_epoch!r}. Pass an epoch from 0 on, or a fraction below 1.")
+        words = "an epoch from 0 on, or a fraction below 1 of the epochs"
+        check_number("start_epoch of SWA", start_epoch, words, lambda one: _is_start(start_epoch), such_as=0.75)
+        if swa_lr is not None:
+            check_number("swa_lr of SWA", swa_lr, "a number of 0 or more", lambda rate: rate >= 0, such_as=0.01)
         self.start_epoch = start_epoch
         self.swa_lr = swa_lr
         self.averaged = 0
@@ -105,6 +109,11 @@ class SWA(Callback):
         for name, average in self._average.items():
             average.copy_(state["average"][name])
         self._in_epoch = self.trainer.state.batch > 0
+
+
+def _is_start(epoch: float) -> bool:
+    """Tell whether a number is an epoch, or a fraction of them."""
+    return 0 < epoch < 1 if isinstance(epoch, float) else epoch >= 0 and epoch == int(epoch)
 
 
 @contextmanager

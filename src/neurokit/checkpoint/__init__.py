@@ -8,30 +8,40 @@ place once. Reading one runs no code, follows no path that it names, and stays w
 
 from __future__ import annotations
 
-from neurokit.checkpoint.files import CheckpointError, replace_file
+from neurokit.checkpoint.files import CheckpointError, append_to_file, make_folders, replace_file
 from neurokit.checkpoint.folder import (
     UnknownFormatError,
+    check_writable,
     newest,
+    prune,
     read,
+    read_newest,
     remove,
     remove_leftovers,
     step_name,
     verify,
     write,
 )
+from neurokit.checkpoint.limits import Limits, open_regular
+from neurokit.checkpoint.lock import RunLock, refuse_if_held
 from neurokit.checkpoint.module import load_module, match
 from neurokit.checkpoint.optimizer import load_optimizer_state, match_optimizer, optimizer_state
-from neurokit.checkpoint.strict_json import parse_json
-from neurokit.checkpoint.tensors import load_weights, save_weights
+from neurokit.checkpoint.strict_json import parse_json, read_json
+from neurokit.checkpoint.tensors import check_exists, identity, load_weights, read_tensors, save_weights
 
 __all__ = [
     "write",
     "read",
     "verify",
     "newest",
+    "read_newest",
     "step_name",
     "remove",
+    "prune",
     "remove_leftovers",
+    "check_writable",
+    "RunLock",
+    "refuse_if_held",
     "save_weights",
     "load_weights",
     "match",
@@ -40,7 +50,15 @@ __all__ = [
     "match_optimizer",
     "load_optimizer_state",
     "replace_file",
+    "append_to_file",
+    "make_folders",
     "parse_json",
+    "read_json",
+    "read_tensors",
+    "check_exists",
+    "identity",
+    "open_regular",
+    "Limits",
     "CheckpointError",
     "UnknownFormatError",
 ]

@@ -7,29 +7,39 @@ import json
 import os
 import platform
 import re
-import shutil
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
 from neurokit import __version__
+from neurokit.arguments import suggestions
 from neurokit.checkpoint.files import (
     CheckpointError,
     StrPath,
+    all_beside,
     beside,
-    beside_start,
+    check_room,
+    clear_abandoned,
+    discard,
     explained,
     is_abandoned,
+    make_folders,
+    measure,
+    read_up_to,
     sync_folder,
+    told_by_name,
     write_file,
 )
-from neurokit.checkpoint.strict_json import MAX_JSON_BYTES, read_json
+from neurokit.checkpoint.limits import LIMITS, Limits, open_regular
+from neurokit.checkpoint.strict_json import MAX_JSON_BYTES, check_json, parse_json
 from neurokit.checkpoint.tensors import Content, pack_tensors, read_tensors
 from neurokit.checkpoint.tree import Tree, unpack
+
+Found = TypeVar("Found")
 
 FORMAT = 1
 MODEL, STATE, TREE, META = "model.safetensors", "state.safetensors", "state.json", "meta.json"
@@ -56,7 +66,7 @@ def write(folder: StrPath, state: Mapping[str, Any], *, replace: bool = False) -
 
     Raises:
         TypeError: If the state holds something that a checkpoint cannot; says where.
-        ValueError: If the state is beyond the limits of the format.
+        ValueError: If the state is beyond the limits of the format, or the path is not UTF-8.
         FileExistsError: If the folder holds another checkpoint, or anything that is none.
         OSError: If it cannot be written; names the path and the bytes it needs. Nothing is left behind.
 
@@ -67,23 +77,44 @@ def write(folder: StrPath, state: Mapping[str, Any], *, replace: bool = False) -
         {'model': {'weight': tensor([1., 1.])}, 'epoch': 3}
     """
     place = Path(folder).expanduser().resolve()
+    _refuse_unreadable(place)
+    _recover(place)
     _refuse_strangers(place)
     contents = _pack(state)
-    with explained(place, sum(content.size for content in contents.values())):
-        place.parent.mkdir(parents=True, exist_ok=True)
+    size = sum(content.size for content in contents.values())
+    with explained(place, size):
+        check_room(place, size)
+        make_folders(place.parent)
+        clear_abandoned(place)
         temporary = beside(place, "tmp")
         try:
-            temporary.mkdir()
+            os.mkdir(temporary)
             files = {name: write_file(temporary / name, content.chunks()) for name, content in contents.items()}
             write_file(temporary / META, [_sealed(files)])
             sync_folder(temporary)
             if replace or not _already_holds(place, files):
-                with _set_aside(place):
-                    os.rename(temporary, place)
-                    sync_folder(place.parent)
+                _put_in_place(temporary, place)
         finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            discard(temporary)
+    for aside in all_beside(place, "old"):
+        discard(aside)
     return Path(folder)
+
+
+def _refuse_unreadable(place: Path) -> None:
+    try:
+        str(place).encode()
+    except UnicodeEncodeError:
+        raise ValueError(
+            f"{str(place)!r} is not UTF-8, and safetensors opens no other path. Nothing was written. "
+            "Choose another name."
+        ) from None
+
+
+def _recover(place: Path) -> None:
+    """Put back what a replacement that never ended had moved aside, if nothing took its place."""
+    if not os.path.lexists(place) and (aside := next(filter(_is_sound, all_beside(place, "old")), None)):
+        os.rename(aside, place)
 
 
 def _refuse_strangers(place: Path) -> None:
@@ -111,6 +142,10 @@ def _pack(state: Mapping[str, Any]) -> dict[str, Content]:
             f"The state holds {len(text):,} bytes of plain values, and {TREE} takes {MAX_JSON_BYTES:,}. "
             "Keep large tables as tensors or arrays."
         )
+    try:
+        check_json(text)
+    except ValueError as error:
+        raise ValueError(f"The state cannot be kept: {error}. Keep large tables as tensors or arrays.") from None
     return {MODEL: pack_tensors(tree.weights), STATE: pack_tensors(tree.tensors), TREE: Content(text)}
 
 
@@ -119,7 +154,7 @@ def _already_holds(place: Path, files: Mapping[str, Any]) -> bool:
     if not _is_occupied(place):
         return False
     try:
-        if verify(place)["files"] == files:
+        if _verify(place)["files"] == files:
             return True
     except UnknownFormatError:
         pass
@@ -136,43 +171,50 @@ def _is_occupied(place: Path) -> bool:
     return place.is_dir() and any(place.iterdir())
 
 
-@contextmanager
-def _set_aside(place: Path) -> Iterator[None]:
-    """Move what stands at a place away: deleted after the block, or put back if the block fails."""
-    if not _is_occupied(place):
-        yield
-        return
-    aside = beside(place, "old")
+def _put_in_place(temporary: Path, place: Path) -> None:
+    """Rename a finished folder into place; if this fails, all is as it was.
+
+    What stands there is moved aside first. Between the two renames readers find it there, and so does the next start.
+    """
+    aside = beside(place, "old") if _is_occupied(place) else None
     try:
-        os.rename(place, aside)
-        yield
+        if aside is not None:
+            os.rename(place, aside)
+        os.rename(temporary, place)
+        sync_folder(place.parent)
     except BaseException:
-        if aside.exists():
-            if place.exists():
-                remove(place)
+        if place.exists() and not temporary.exists():
+            os.rename(place, temporary)  # which the caller deletes
+        if aside is not None and aside.exists():
             os.rename(aside, place)
         raise
-    remove(aside)
 
 
-def read(folder: StrPath) -> dict[str, Any]:
+def read(folder: StrPath, *, limits: Limits | None = None) -> dict[str, Any]:
     """Return the state in a checkpoint folder, verified first; tensors are on the CPU.
+
+    Args:
+        folder: The checkpoint.
+        limits: What it may ask for; the default takes every checkpoint that neurokit writes.
 
     Raises:
         FileNotFoundError: If there is no such folder.
         UnknownFormatError: If another neurokit wrote it in a format that this one does not read.
         CheckpointError: If a file is missing, damaged or not what it should be; names the file and the cause.
     """
-    folder = Path(folder).expanduser()
-    verify(folder)
-    weights, tensors = read_tensors(folder / MODEL), read_tensors(folder / STATE)
+    return _undisturbed(Path(folder).expanduser(), partial(_read, limits=limits or LIMITS))
+
+
+def _read(folder: Path, limits: Limits) -> dict[str, Any]:
+    _verify(folder, limits)
+    weights, tensors = read_tensors(folder / MODEL, limits), read_tensors(folder / STATE, limits)
     try:
-        return dict(unpack(read_json(folder / TREE), weights, tensors))
+        return dict(unpack(parse_json(_content(folder / TREE, limits), limits), weights, tensors, limits))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise CheckpointError(f"{folder / TREE} does not describe a state: {error}.") from error
 
 
-def verify(folder: StrPath) -> dict[str, Any]:
+def verify(folder: StrPath, *, limits: Limits | None = None) -> dict[str, Any]:
     """Return what ``meta.json`` says, after comparing every file with the size and SHA-256 it gives.
 
     Costs one reading of the files: about 0.5 ms for each MB.
@@ -182,19 +224,23 @@ def verify(folder: StrPath) -> dict[str, Any]:
         UnknownFormatError: If another neurokit wrote it in a format that this one does not read.
         CheckpointError: If a file is missing or differs; names it.
     """
-    folder = Path(folder).expanduser()
+    return _undisturbed(Path(folder).expanduser(), partial(_verify, limits=limits or LIMITS))
+
+
+def _verify(folder: Path, limits: Limits = LIMITS) -> dict[str, Any]:
     meta = _read_meta(folder)
+    if sum(written["size"] for written in meta["files"].values()) > limits.total_bytes:
+        raise CheckpointError(f"{folder} has more than the {limits.total_bytes:,} bytes that are read.")
     for name, written in meta["files"].items():
         path = folder / name
-        if not path.is_file():
+        if not os.path.lexists(path):
             raise CheckpointError(f"The checkpoint {folder} is incomplete: {name} is missing.")
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
             if size != written["size"]:
-                raise CheckpointError(
-                    f"{path} is damaged: it has {size:,} bytes and was written with {written['size']:,}."
-                )
-            if hashlib.file_digest(file, "sha256").hexdigest() != written["sha256"]:
+                wrong = f"it has {size:,} bytes and was written with {written['size']:,}"
+                raise CheckpointError(f"{path} is damaged: {wrong}.")
+            if measure(file.fileno()) != written:
                 raise CheckpointError(f"{path} is damaged: its content is not what was written (SHA-256 differs).")
     return meta
 
@@ -202,26 +248,76 @@ def verify(folder: StrPath) -> dict[str, Any]:
 def _read_meta(folder: Path) -> dict[str, Any]:
     path = folder / META
     if not folder.exists():
-        old = sorted(folder.parent.glob(f"{beside_start(folder, 'old')}*"))
-        hint = f" A replacement was interrupted: rename {old[-1].name} to {folder.name}." if old else ""
+        beside_it = os.listdir(folder.parent) if folder.parent.is_dir() else []
+        hint = suggestions(folder.name, beside_it) or " Pass the folder that was saved to."
         raise FileNotFoundError(f"There is no checkpoint {folder}.{hint}")
-    if not path.is_file():
+    if not os.path.lexists(path):
         raise CheckpointError(f"{folder} is not a complete checkpoint: it has no {META}.")
+    content = _content(path, LIMITS)
     try:
-        meta = read_json(path)
+        meta = parse_json(content)
+        sealed = _seal({name: value for name, value in meta.items() if name != "sha256"})
         found, writer, files = meta["format"], meta["neurokit"], meta["files"]
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise CheckpointError(f"{path} is damaged: {error}.") from error
+    if content != sealed:  # every format has this seal, so a flipped bit never looks like another format
+        raise CheckpointError(f"{path} is damaged: its content is not what was written.")
     if found != FORMAT:
         raise UnknownFormatError(
             f"The checkpoint {folder} was written by neurokit {writer!s:.20} in format {found!s:.20}, and this "
             f"neurokit ({__version__}) reads format {FORMAT}. Upgrade: pip install --upgrade neurokit-torch."
         )
-    if path.read_bytes() != _seal({name: value for name, value in meta.items() if name != "sha256"}) or (
-        set(files) != {MODEL, STATE, TREE}
-    ):
-        raise CheckpointError(f"{path} is damaged: its content is not what was written.")
+    if not isinstance(files, dict) or set(files) != {MODEL, STATE, TREE} or not all(map(_is_entry, files.values())):
+        raise CheckpointError(f"{path} is damaged: it does not name the files of a checkpoint.")
     return dict(meta)
+
+
+def _is_entry(value: Any) -> bool:
+    return isinstance(value, dict) and type(value.get("size")) is int and isinstance(value.get("sha256"), str)
+
+
+def _content(path: Path, limits: Limits) -> bytes:
+    """Return what a small file holds; one byte more than the limit where it is longer."""
+    with open_regular(path) as file:
+        return read_up_to(file.fileno(), limits.json_bytes + 1)
+
+
+_ATTEMPTS = 20
+
+
+def _undisturbed(folder: Path, look: Callable[[Path], Found]) -> Found:
+    """Look at a checkpoint that stays the same meanwhile: a live run may replace it or delete it.
+
+    One that was moved aside by a replacement that never ended is found where it lies.
+    """
+    for attempt in range(1, _ATTEMPTS + 1):
+        there = _standing(folder)
+        before = _identity(there)
+        try:
+            found = look(there)
+        except Exception:  # what vanishes while it is read fails in many ways
+            if attempt == _ATTEMPTS or _identity(_standing(folder)) == before:
+                raise
+        else:
+            if _identity(_standing(folder)) == before:
+                return found
+    raise CheckpointError(f"{folder} was replaced {_ATTEMPTS} times while it was read. Read it when that run is over.")
+
+
+def _standing(folder: Path) -> Path:
+    """Return where a checkpoint stands: at its place or, if a replacement was interrupted, beside it."""
+    if os.path.lexists(folder):
+        return folder
+    return next((path for path in all_beside(folder, "old") if (path / META).exists()), folder)
+
+
+def _identity(folder: Path) -> tuple[int, ...] | None:
+    """Return what tells a folder from another one of its name."""
+    try:
+        found = os.stat(folder)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_mtime_ns
 
 
 def _sealed(files: Mapping[str, Any]) -> bytes:
@@ -260,38 +356,185 @@ def newest(run_folder: StrPath) -> Path | None:
         UnknownFormatError: If another neurokit wrote the newest in a format that this one does not read.
         CheckpointError: If ``run_folder`` is itself a checkpoint, and damaged.
     """
-    run_folder = Path(run_folder).expanduser()
-    if not run_folder.exists():
-        return None
+    run_folder = _standing(Path(run_folder).expanduser())
     if (run_folder / META).exists():
         verify(run_folder)
         return run_folder
-    steps = [path for path in run_folder.iterdir() if re.fullmatch("step-[0-9]{8,}", path.name)]
-    for folder in sorted(steps, key=lambda path: int(path.name.removeprefix("step-")), reverse=True):
+    for _ in range(_ATTEMPTS):
         try:
+            return _newest_listed(run_folder)
+        except FileNotFoundError:  # a live run deleted it, and has a newer one
+            continue
+    raise CheckpointError(f"{run_folder} changed {_ATTEMPTS} times while it was read. Read it when that run is over.")
+
+
+def _newest_listed(run_folder: Path) -> Path | None:
+    for _, folder in _steps(run_folder):
+        try:
+            if folder.is_symlink():  # a folder may not point elsewhere
+                raise CheckpointError(f"{folder} is a link. Name the folder that it points to.")
             verify(folder)
         except UnknownFormatError:
             raise
         except (CheckpointError, OSError) as error:
-            warnings.warn(f"Passing over the checkpoint {folder.name}. {error}", stacklevel=2)
+            if not os.path.lexists(folder):
+                raise FileNotFoundError(f"{folder} was deleted while it was read.") from error
+            warnings.warn(f"Passing over the checkpoint {folder.name}. {error}", stacklevel=4)
         else:
             return folder
     return None
 
 
+def read_newest(run_folder: StrPath, *, limits: Limits | None = None) -> dict[str, Any] | None:
+    """Return the state in the checkpoint that ``newest`` finds, or ``None``; a live run may delete it meanwhile.
+
+    Raises:
+        UnknownFormatError: As ``newest``.
+        CheckpointError: As ``newest`` and ``read``.
+    """
+    for _ in range(_ATTEMPTS):
+        folder = newest(run_folder)
+        try:
+            return None if folder is None else read(folder, limits=limits)
+        except FileNotFoundError:
+            continue
+    raise CheckpointError(f"{run_folder} changed {_ATTEMPTS} times while it was read. Read it when that run is over.")
+
+
+def _steps(run_folder: Path) -> list[tuple[int, Path]]:
+    """Return a run's checkpoints with their steps, the highest first; one set aside after the one in its place."""
+    if not run_folder.is_dir():
+        return []
+    found = []
+    for name in os.listdir(run_folder):
+        kind, label = told_by_name(name) or ("", name)
+        if kind in ("", "old") and (step := _step_of(label)) is not None:
+            found.append((step, kind == "", run_folder / name))
+    return [(step, path) for step, _, path in sorted(found, reverse=True)]
+
+
+def _step_of(name: str) -> int | None:
+    found = re.fullmatch("step-([0-9]{8,18})", name)
+    return None if found is None else int(found[1])
+
+
 def remove(folder: StrPath) -> None:
-    """Delete a checkpoint folder; at no moment does a part of it stand under its name."""
+    """Delete a checkpoint folder; at no moment, not even after a power failure, is a part of it under its name."""
     folder = Path(folder).expanduser()
     trash = beside(folder, "trash")
     os.rename(folder, trash)
-    shutil.rmtree(trash)
+    try:
+        sync_folder(folder.parent)
+    finally:
+        discard(trash)
+
+
+def check_writable(run_folder: StrPath) -> None:
+    """Write what a checkpoint is made of into a run's folder, and delete it: what fails, fails before the training.
+
+    Raises:
+        OSError: If a checkpoint could not be written there: no permission, a read-only disk, a path that is too long.
+        ValueError: If it could not be read again there.
+    """
+    place = Path(run_folder).expanduser().resolve() / step_name(0)
+    _refuse_unreadable(place)
+    temporary = beside(place, "tmp")
+    try:
+        os.mkdir(temporary)
+        write_file(temporary / STATE, [b"?"])
+        sync_folder(temporary)
+    finally:
+        discard(temporary)
+
+
+def prune(
+    run_folder: StrPath, keep: int, spare: Collection[int] = (), known: dict[Path, Any] | None = None
+) -> list[str]:
+    """Delete the checkpoints of a run that are older than the newest ``keep`` sound ones.
+
+    A damaged one keeps nothing alive: as long as it is among the newest, one more stays.
+
+    Args:
+        run_folder: The run's folder.
+        keep: How many sound ones to keep.
+        spare: Steps that are never deleted.
+        known: What was found sound before, so that each checkpoint is read once; the same dict each time.
+
+    Returns:
+        What is wrong with the damaged ones.
+
+    Raises:
+        OSError: If one cannot be deleted; the others were left alone.
+    """
+    run_folder, known = Path(run_folder).expanduser(), {} if known is None else known
+    for name in os.listdir(run_folder):
+        if (told_by_name(name) or ("",))[0] == "trash":  # what could not be deleted the last time
+            discard(run_folder / name)
+    sound, damaged = 0, []
+    for step, folder in _steps(run_folder):
+        if told_by_name(folder.name):  # set aside: the next writing of that step deletes it, or the next start
+            continue
+        if sound >= keep:
+            if step not in spare:
+                remove(folder)
+                known.pop(folder, None)
+            continue
+        try:
+            _verify_once(folder, known)
+            sound += 1
+        except UnknownFormatError:
+            pass
+        except CheckpointError as error:
+            damaged.append(str(error))
+    return damaged
+
+
+def _verify_once(folder: Path, known: dict[Path, Any]) -> None:
+    """Verify a checkpoint unless its files are still those that were verified."""
+    files = [os.stat(folder / name) for name in (MODEL, STATE, TREE, META) if (folder / name).exists()]
+    look = [(file.st_ino, file.st_size, file.st_mtime_ns) for file in files]
+    if known.get(folder) != look:
+        _verify(folder)
+        known[folder] = look
 
 
 def remove_leftovers(run_folder: StrPath) -> None:
-    """Delete what killed processes left half-written or half-removed in a run's folder.
+    """Clear what killed processes left in a run's folder: what was half-written or half-removed is deleted.
 
-    Only what a process of this machine left that no longer lives: another machine may be writing here.
+    Only what a process left of which it is sure that it no longer lives: another machine may be writing here. What an
+    interrupted replacement had moved aside goes back to its place. Call it while holding the folder's lock.
     """
-    for path in Path(run_folder).expanduser().glob(".t*"):
-        if path.name.startswith((".tmp-", ".trash-")) and is_abandoned(path):
-            shutil.rmtree(path, ignore_errors=True)
+    run_folder = Path(run_folder).expanduser()
+    for name in sorted(os.listdir(run_folder)):
+        path, (kind, label) = run_folder / name, told_by_name(name) or ("", "")
+        if kind == "old" and _step_of(label) is not None:
+            _restore(path, run_folder / label)
+        elif kind == "trash" or (kind == "tmp" and is_abandoned(path)):
+            discard(path)
+
+
+def _restore(aside: Path, place: Path) -> None:
+    """End an interrupted replacement: keep what stands in the place if it is sound, else put back what stood there."""
+    try:
+        _verify(place)  # itself: what was moved aside would speak for it
+    except UnknownFormatError:
+        return
+    except CheckpointError:
+        if not _is_sound(aside):
+            return
+        remove(place)
+    except FileNotFoundError:
+        pass
+    else:
+        discard(aside)
+        return
+    os.rename(aside, place)
+    sync_folder(place.parent)
+
+
+def _is_sound(folder: Path) -> bool:
+    try:
+        _verify(folder)
+    except (CheckpointError, OSError):
+        return False
+    return True

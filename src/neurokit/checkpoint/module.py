@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
@@ -11,16 +10,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from neurokit.arguments import nearest
 from neurokit.checkpoint.files import CheckpointError
 from neurokit.checkpoint.tensors import dtype_name, identity
 
 
-def match(module: nn.Module, tensors: Mapping[str, Any]) -> None:
+def match(module: nn.Module, tensors: Mapping[str, Any], source: str = "These weights") -> None:
     """Raise unless these tensors are exactly the module's, in name, shape and kind of number. Changes nothing.
 
     Args:
         module: What they are for.
         tensors: By name, as ``module.state_dict()`` gives them. Of tied weights one name is enough.
+        source: What they are, for the message.
 
     Raises:
         CheckpointError: If they are not; lists what is missing, unexpected and mismatched, and what may be meant.
@@ -30,17 +31,18 @@ def match(module: nn.Module, tensors: Mapping[str, Any]) -> None:
         Traceback (most recent call last):
         neurokit.checkpoint.files.CheckpointError: These weights do not fit Linear. Nothing was loaded.
           mismatched (1): weight is (1, 3) F32, and (1, 2) F32 in the module
+          Build the module as the saved one was, load, and change it after that.
     """
-    _fitted(module, tensors)
+    _fitted(module, tensors, source)
 
 
-def load_module(module: nn.Module, tensors: Mapping[str, Any]) -> None:
+def load_module(module: nn.Module, tensors: Mapping[str, Any], source: str = "These weights") -> None:
     """Load tensors into a module: all of them, or none and an error.
 
     Raises:
         CheckpointError: As ``match`` does.
     """
-    fitted = _fitted(module, tensors)
+    fitted = _fitted(module, tensors, source)
     own = module.state_dict()
     before = {name: value.clone() for name, value in own.items() if isinstance(value, Tensor) and not is_lazy(value)}
     try:
@@ -53,7 +55,7 @@ def load_module(module: nn.Module, tensors: Mapping[str, Any]) -> None:
         raise
 
 
-def _fitted(module: nn.Module, tensors: Mapping[str, Any]) -> OrderedDict[str, Any]:
+def _fitted(module: nn.Module, tensors: Mapping[str, Any], source: str) -> OrderedDict[str, Any]:
     """Return what ``module.load_state_dict`` takes, with every name of tied weights filled in."""
     own = module.state_dict()
     fitted = OrderedDict(tensors)
@@ -77,9 +79,7 @@ def _fitted(module: nn.Module, tensors: Mapping[str, Any]) -> OrderedDict[str, A
             _listed("mismatched", mismatched),
             _hint(own, tensors, missing, unexpected),
         ]
-        raise CheckpointError(
-            f"These weights do not fit {type(module).__name__}. Nothing was loaded.{''.join(differences)}"
-        )
+        raise CheckpointError(f"{source} do not fit {type(module).__name__}. Nothing was loaded.{''.join(differences)}")
     # What fits by name and shape is of the module's present version: none of its migrations from older ones may run.
     fitted._metadata = getattr(own, "_metadata", {})  # type: ignore[attr-defined]
     return fitted
@@ -127,6 +127,8 @@ def _hint(own: Mapping[str, Any], tensors: Mapping[str, Any], missing: list[str]
                 return (
                     f"\n  A wrapper's prefix? More would fit as {{{code}: tensor for name, tensor in weights.items()}}"
                 )
-    near = {name: difflib.get_close_matches(name, unexpected, n=1) for name in missing[:5]}
+    near = {name: nearest(name, unexpected[:1000], count=1) for name in missing[:5]}
     pairs = [f"{name} may be {close[0]}" for name, close in near.items() if close]
-    return f"\n  Renamed? {'; '.join(pairs)}" if pairs else ""
+    if pairs:
+        return f"\n  Renamed? {'; '.join(pairs)}. Give the layers the names they were saved under."
+    return "\n  Build the module as the saved one was, load, and change it after that."

@@ -56,9 +56,13 @@ def optimizer_state(optimizer: Optimizer, names: Names) -> dict[str, Any]:
         "param_groups": groups,
         "state": {name: dict(optimizer.state[param]) for name, param in params.items() if param in optimizer.state},
     }
-    if type(optimizer).state_dict is not Optimizer.state_dict:
+    if _saves_itself(optimizer):
         state["own"] = optimizer.state_dict()
     return state
+
+
+def _saves_itself(optimizer: Optimizer) -> bool:
+    return type(optimizer).state_dict is not Optimizer.state_dict
 
 
 def _named(optimizer: Optimizer, names: Names) -> dict[str, nn.Parameter]:
@@ -85,9 +89,13 @@ def match_optimizer(optimizer: Optimizer, names: Names, state: Mapping[str, Any]
     try:
         saved_kind, saved_shapes = state["class"], dict(state["shapes"])
         saved_groups = [sorted(group["params"]) for group in state["param_groups"]]
-        stateful = set(state["state"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"This is not an optimizer's state by names: {error!r}.") from error
+        saved_state = {name: dict(entries) for name, entries in state["state"].items()}
+        dict.fromkeys(option for group in state["param_groups"] for option in group)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CheckpointError(
+            f"This is not an optimizer's state by names: {error!r}. Pass what a Trainer's state_dict() holds, not "
+            "optimizer.state_dict(), which goes by order."
+        ) from error
     if saved_kind != kind:
         raise CheckpointError(
             f"The saved state is that of {saved_kind}, and this optimizer is {kind}. Use {saved_kind} to continue the "
@@ -95,13 +103,28 @@ def match_optimizer(optimizer: Optimizer, names: Names, state: Mapping[str, Any]
         )
     if saved_shapes != shapes:
         raise CheckpointError(
-            f"The saved {kind} had other parameters: {_differences(saved_shapes, shapes)}. Nothing was loaded."
+            f"The saved {kind} had other parameters: {_differences(saved_shapes, shapes)}. Nothing was loaded. Build "
+            "model and optimizer as in the saved run."
         )
-    if saved_groups != groups or not stateful <= set(shapes):
+    if saved_groups != groups or not set(saved_state) <= set(shapes) or ("own" in state) != _saves_itself(optimizer):
         raise CheckpointError(
             f"The saved {kind} had its parameters in groups of {[*map(len, saved_groups)]}, and here they are grouped "
             f"otherwise, {[*map(len, groups)]}. Group them as in the saved run. Nothing was loaded."
         )
+    for group in optimizer.param_groups:
+        for param in group["params"] if "fused" in group else ():
+            _check_fused(names[param], param, saved_state.get(names[param], {}))
+
+
+def _check_fused(name: str, param: Tensor, state: Mapping[str, Any]) -> None:
+    """Raise unless a parameter's state has its shape: fused kernels take that for granted, and read beyond its end."""
+    for key, value in state.items():
+        shape = torch.Size() if key == "step" else param.shape
+        if isinstance(value, Tensor) and value.shape != shape:
+            raise CheckpointError(
+                f"The saved state has {key} of shape {tuple(value.shape)} for {name}, which needs {tuple(shape)}. "
+                "It is not what an optimizer wrote. Nothing was loaded."
+            )
 
 
 def _differences(saved: Mapping[str, Any], here: Mapping[str, Any]) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
+import gc
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from io import BufferedReader
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,12 +17,10 @@ import torch
 from torch import Tensor
 from torch.nn.parameter import is_lazy
 
+from neurokit.arguments import suggestions
 from neurokit.checkpoint.files import CheckpointError, StrPath, replace_file
-
-MAX_HEADER_BYTES = 16 << 20
-MAX_TENSORS = 100_000  # in one file
-MAX_NAME_BYTES = 512
-MAX_RANK = 16
+from neurokit.checkpoint.limits import LIMITS, Limits, open_regular
+from neurokit.checkpoint.strict_json import parse_json
 
 DTYPES = {
     "F64": torch.float64,
@@ -81,8 +83,12 @@ def save_weights(path: StrPath, tensors: Mapping[str, Tensor]) -> None:
     replace_file(path, content.chunks(), content.size)
 
 
-def load_weights(path: StrPath) -> dict[str, Tensor]:
+def load_weights(path: StrPath, *, limits: Limits | None = None) -> dict[str, Tensor]:
     """Return the tensors in a safetensors file, on the CPU.
+
+    Args:
+        path: The file.
+        limits: What it may ask for; the default takes every file that neurokit writes.
 
     Raises:
         FileNotFoundError: If there is no such file; names the nearest.
@@ -91,30 +97,32 @@ def load_weights(path: StrPath) -> dict[str, Tensor]:
     path = Path(path).expanduser()
     if path.is_dir():
         raise CheckpointError(f"{path} is a folder. Trainer.load takes a checkpoint folder, load_weights a file in it.")
-    if not path.is_file():
-        close = difflib.get_close_matches(path.name, os.listdir(path.parent) if path.parent.is_dir() else [], n=1)
-        raise FileNotFoundError(f"There is no file {path}." + "".join(f" Did you mean {name!r}?" for name in close))
+    check_exists(path)
     _refuse_other_formats(path)
-    return read_tensors(path)
+    return read_tensors(path, limits or LIMITS, follow=True)
+
+
+def check_exists(path: Path) -> None:
+    """Raise ``FileNotFoundError`` if there is nothing at a path; names what is nearest to it."""
+    if not path.exists():
+        there = os.listdir(path.parent) if path.parent.is_dir() else []
+        hint = suggestions(path.name, there) or " Pass the file that save_weights wrote."
+        raise FileNotFoundError(f"There is no file {path}.{hint}")
 
 
 _KERAS = "Load it in Keras and save its arrays with safetensors.numpy.save_file"
-_TORCH = (
-    "Reading that can run code. If you trust it, load it with torch in a process of its own (weights_only=True) and "
-    "write the tensors with safetensors.torch.save_file"
-)
 _OTHER_STARTS = {
     b"version https://git-lfs": "a Git LFS pointer, which stands for the file. Fetch the file: git lfs pull",
     b"\x89HDF": f"an HDF5 file, as Keras writes .h5. {_KERAS}",
-    b"\x80": f"what an old torch.save writes. {_TORCH}",
-    b"PK": f"a zip archive, as torch.save writes .pt, .pth and .ckpt. {_TORCH}",
+    b"\x80": "what an old torch.save, or joblib, writes",
+    b"PK": "a zip archive, as torch.save writes .pt, .pth and .ckpt",
     b"<": "a web page, perhaps an error or login page saved in place of the file. Download it again",
 }
 
 
 def _refuse_other_formats(path: Path) -> None:
     """Raise if a file begins as one of another kind does."""
-    with path.open("rb") as file:
+    with open_regular(path, follow=True) as file:
         start = file.read(64)
     if not start:
         raise CheckpointError(f"{path} is empty (0 bytes). Was a download or a copy interrupted?")
@@ -124,7 +132,19 @@ def _refuse_other_formats(path: Path) -> None:
         raise CheckpointError(f"{path} is a Keras archive. {_KERAS}.")
     for signature, meaning in _OTHER_STARTS.items():
         if start.lstrip().startswith(signature):
-            raise CheckpointError(f"{path} is not safetensors: it is {meaning}.")
+            raise CheckpointError(f"{path} is not safetensors: it is {meaning}.{_way_in(path, signature)}")
+
+
+def _way_in(path: Path, signature: bytes) -> str:
+    """Return the lines to type for a file that torch may have written."""
+    if signature not in (b"\x80", b"PK"):
+        return ""
+    better = str(path.with_suffix(".safetensors"))
+    return (
+        " Reading that can run code, so it is read in a process of its own, once:\n"
+        f"    neurokit.import_pt({str(path)!r}, {better!r})\n"
+        f"    trainer.load_weights({better!r})"
+    )
 
 
 # Writing
@@ -176,10 +196,10 @@ def pack_tensors(tensors: Mapping[str, Tensor]) -> Content:
         position += tensor.nbytes
     header = json.dumps({"__metadata__": aliases, **entries}, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)
-    if len(tensors) > MAX_TENSORS or len(header) > MAX_HEADER_BYTES:
+    if len(tensors) > LIMITS.tensors or len(header) > LIMITS.header_bytes:
         raise ValueError(
             f"{len(tensors):,} tensors with {len(header):,} bytes of names and shapes are more than one file takes "
-            f"({MAX_TENSORS:,} and {MAX_HEADER_BYTES:,}). Stack small tensors into larger ones."
+            f"({LIMITS.tensors:,} and {LIMITS.header_bytes:,}). Stack small tensors into larger ones."
         )
     return Content(len(header).to_bytes(8, "little") + header, stored)
 
@@ -194,8 +214,8 @@ def find_defect(tensor: Tensor) -> str | None:
         return f"a tensor of dtype {tensor.dtype}"
     if tensor.is_meta:
         return "a tensor on the meta device, which has no values"
-    if tensor.ndim > MAX_RANK:
-        return f"a tensor of {tensor.ndim} axes (at most {MAX_RANK})"
+    if tensor.ndim > LIMITS.rank:
+        return f"a tensor of {tensor.ndim} axes (at most {LIMITS.rank})"
     return None if type(tensor.detach()) is Tensor else f"a {type(tensor).__name__}"
 
 
@@ -215,46 +235,132 @@ def dtype_name(tensor: Tensor) -> str:
 # Reading
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
+class _Entry(NamedTuple):
+    """Where a tensor lies in a file, counted from the end of the header, and what it is."""
+
+    begin: int
+    end: int
+    name: str
+    dtype: torch.dtype
+    shape: list[int]
+
+
+def read_tensors(path: Path, limits: Limits = LIMITS, *, follow: bool = False) -> dict[str, Tensor]:
     """Return the tensors in a safetensors file, on the CPU, in memory of their own.
+
+    The header is checked whole before a tensor is made, so that memory goes up by the file's size and no more.
+
+    Args:
+        path: The file.
+        limits: What it may ask for.
+        follow: As ``open_regular`` takes it.
 
     Raises:
         CheckpointError: If it is not sound: a lying length, a hole, an overlap, a bad name, beyond a limit.
     """
-    from safetensors import SafetensorError, safe_open
-
-    with path.open("rb") as plain:
-        length = int.from_bytes(plain.read(8), "little")
-    try:
-        if length > MAX_HEADER_BYTES:
-            raise ValueError(f"its header would have {length:,} bytes, and at most {MAX_HEADER_BYTES:,} are read")
-        with safe_open(path, framework="pt", device="cpu") as file:
-            names, metadata = list(file.keys()), file.metadata() or {}
-            aliases = {name: first for name, first in metadata.items() if first in names and name not in names}
-            _check_names([*names, *aliases])
-            tensors = {name: file.get_tensor(name).clone() for name in names}  # its own memory, no longer the file's
-    except (SafetensorError, ValueError) as error:
-        raise CheckpointError(f"{path} is not a sound safetensors file: {error}.") from error
-    aliases.pop("format", None)  # "pt", as other writers note their framework
+    with open_regular(path, follow=follow) as file, _without_collections():
+        try:
+            entries, aliases = _read_header(file, os.fstat(file.fileno()).st_size, limits)
+            tensors = {entry.name: _read_tensor(file, entry) for entry in entries}  # in the order they lie in
+        except ValueError as error:
+            raise CheckpointError(f"{path} is not a sound safetensors file: {error}.") from error
     return tensors | {name: tensors[first] for name, first in aliases.items()}
 
 
-def _check_names(names: Sequence[str]) -> None:
-    if len(names) > MAX_TENSORS:
-        raise ValueError(f"it has more than {MAX_TENSORS:,} tensors")
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """Pause the search for cycles: many small objects set it off, and each time it goes through all that torch has."""
+    ran = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if ran:
+            gc.enable()
+
+
+def _read_header(file: BufferedReader, size: int, limits: Limits) -> tuple[list[_Entry], dict[str, str]]:
+    """Return what a file holds, and the further names of shared tensors, with the file at the first tensor's bytes."""
+    start = file.read(8)
+    length = int.from_bytes(start, "little")
+    if size > limits.total_bytes:
+        raise ValueError(f"it has {size:,} bytes, and at most {limits.total_bytes:,} are read")
+    if len(start) < 8 or length > size - 8:
+        raise ValueError(f"its header would have {length:,} bytes, which is beyond its end")
+    if length > limits.header_bytes:
+        raise ValueError(f"its header would have {length:,} bytes, and at most {limits.header_bytes:,} are read")
+    text = file.read(length)
+    if text.count(b'"data_offsets"') > limits.tensors:  # before anything is made of them
+        raise ValueError(f"it has more than {limits.tensors:,} tensors")
+    values = limits.tensors * (limits.rank + 8)  # a tensor is an object with two lists
+    size_alone = dict.fromkeys(("json_bytes", "string_length"), limits.header_bytes)
+    most = replace(limits, json_values=values, json_depth=3, **size_alone)
+    header = parse_json(text, most, objects=limits.tensors + 2)  # the header itself, and its metadata
+    if not isinstance(header, dict) or not text.startswith(b"{"):
+        raise ValueError("its header is no JSON object")
+    metadata = header.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
+        raise ValueError("its metadata are not texts by name")
+    aliases = {name: first for name, first in metadata.items() if first in header and name not in header}
+    aliases.pop("format", None)  # "pt", as other writers note their framework
+    _check_names([*header, *aliases], limits)
+    entries = sorted((_entry(name, value, limits) for name, value in header.items()), key=lambda entry: entry[:2])
+    position = 0
+    for entry in entries:
+        if entry.begin != position:
+            raise ValueError(f"{entry.name} begins at byte {entry.begin:,}, and what is before it ends at {position:,}")
+        position = entry.end
+    if position != size - 8 - length:
+        raise ValueError(f"its tensors end at byte {position:,}, and the file at {size - 8 - length:,}")
+    return entries, aliases
+
+
+def _entry(name: str, value: Any, limits: Limits) -> _Entry:
+    """Return an entry of a header, checked in itself: the bytes are as many as dtype and shape need."""
+    try:
+        kind, shape, (begin, end) = value["dtype"], value["shape"], value["data_offsets"]
+        dtype = DTYPES[kind]
+    except (KeyError, TypeError, ValueError):
+        raise ValueError(f"{name} is not described by a known dtype, a shape and two offsets") from None
+    if len(value) != 3 or type(shape) is not list or {*map(type, shape), type(begin), type(end)} != {int}:
+        raise ValueError(f"{name} is not described by a known dtype, a shape and two offsets")
+    if len(shape) > limits.rank:
+        raise ValueError(f"{name} has {len(shape)} axes, and at most {limits.rank} are read")
+    if min([*shape, begin], default=0) < 0 or math.prod(filter(None, shape)) > limits.elements:
+        raise ValueError(f"{name} has the shape {shape}, and at most {limits.elements:,} elements are read")
+    if end - begin != math.prod(shape) * dtype.itemsize:
+        raise ValueError(f"{name} is {kind} of shape {shape} in {end - begin:,} bytes, which do not agree")
+    return _Entry(begin, end, name, dtype, shape)
+
+
+def _read_tensor(file: BufferedReader, entry: _Entry) -> Tensor:
+    tensor = torch.empty(entry.shape, dtype=entry.dtype, device="cpu")
+    if tensor.numel() == 0:
+        return tensor
+    memory = _memory(tensor)
+    if file.readinto(memory) != len(memory):
+        raise ValueError(f"it ended while {entry.name} was read")
+    if entry.dtype == torch.bool and tensor.view(torch.uint8).max() > 1:
+        raise ValueError(f"{entry.name} holds truth values that are neither 0 nor 1")
+    return tensor
+
+
+def _check_names(names: Sequence[str], limits: Limits) -> None:
+    if len(names) > limits.tensors:
+        raise ValueError(f"it has more than {limits.tensors:,} tensors")
     for name in names:
-        if not is_storable(name):
-            raise ValueError(_bad_name(name))
+        if not is_storable(name, limits):
+            raise ValueError(_bad_name(name, limits))
 
 
-def is_storable(name: str) -> bool:
+def is_storable(name: str, limits: Limits = LIMITS) -> bool:
     """Return whether a tensor may have this name: short, printable, and nothing that could be taken for a path."""
-    odd = any(part in name for part in ("/", "\\", "..")) or name == "__metadata__"
-    return name.isprintable() and 0 < len(name.encode()) <= MAX_NAME_BYTES and not odd
+    odd = "/" in name or "\\" in name or ".." in name or name == "__metadata__"
+    return name.isprintable() and 0 < len(name.encode()) <= limits.name_bytes and not odd
 
 
-def _bad_name(name: str) -> str:
+def _bad_name(name: str, limits: Limits = LIMITS) -> str:
     return (
-        f"the name {name!r:.80} cannot be a tensor's: it takes 1 to {MAX_NAME_BYTES} bytes of printable text, without "
-        "slashes and without two dots in a row"
+        f"the name {name!r:.80} cannot be a tensor's: it takes 1 to {limits.name_bytes} bytes of printable text, "
+        "without slashes and without two dots in a row"
     )

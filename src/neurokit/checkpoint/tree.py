@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from neurokit.checkpoint.limits import LIMITS, Limits
 from neurokit.checkpoint.tensors import find_defect, is_storable
 
-MAX_JSON_DEPTH = 64
+MAX_INT_DIGITS = 65_536  # hexadecimal ones
 LONG = 64  # a list of as many numbers is kept as an array: exact and compact, and the JSON stays readable
 
 Keys = tuple[Any, ...]  # the keys that lead to a value
@@ -41,9 +42,9 @@ class Tree:
             TypeError: If it, or something in it, can be held neither by JSON nor by safetensors; says where.
             ValueError: If it is nested too deeply.
         """
-        if len(path) > MAX_JSON_DEPTH:
+        if len(path) > LIMITS.json_depth:
             raise ValueError(
-                f"{_dotted(path)[:80]}... is nested deeper than {MAX_JSON_DEPTH} levels. Does it hold itself?"
+                f"{_dotted(path)[:80]}... is nested deeper than {LIMITS.json_depth} levels. Does it hold itself?"
             )
         if value is None or isinstance(value, (bool, str)):
             return value
@@ -59,7 +60,7 @@ class Tree:
         if type(value) is np.ndarray:
             return {"$array": self._place(_from_numpy(value, path), path)}
         if isinstance(value, int):
-            return value if _is_int64(value) else {"$int": hex(value)}
+            return value if _is_int64(value) else {"$int": _hex(value, path)}
         if isinstance(value, float):
             return value if math.isfinite(value) else {"$float": repr(float(value))}
         if type(value) is tuple:
@@ -106,6 +107,12 @@ def _is_int64(value: int) -> bool:
     return -(2**63) <= value < 2**63
 
 
+def _hex(value: int, path: Keys) -> str:
+    if value.bit_length() > 4 * MAX_INT_DIGITS:
+        raise TypeError(_unfit(path, f"an int of {value.bit_length():,} bits"))
+    return hex(value)
+
+
 def _from_numpy(value: np.ndarray[Any, Any] | np.generic, path: Keys) -> Tensor:
     try:
         return torch.from_numpy(np.array(value, dtype=value.dtype.newbyteorder("="), order="C"))
@@ -124,45 +131,97 @@ def _dotted(path: Keys) -> str:
     return ".".join(map(str, path))
 
 
-def unpack(value: Any, weights: Mapping[str, Tensor], tensors: Mapping[str, Tensor], depth: int = 0) -> Any:
+def unpack(value: Any, weights: Mapping[str, Tensor], tensors: Mapping[str, Tensor], limits: Limits = LIMITS) -> Any:
     """Return what ``Tree.pack`` was given.
 
+    Args:
+        value: What it returned, as ``parse_json`` reads it.
+        weights: The tensors of the model.
+        tensors: All others.
+        limits: How many numbers may become Python's own.
+
     Raises:
-        ValueError: If the value is not one that ``Tree.pack`` returns.
-        TypeError: If a mark has the wrong kind of content.
-        KeyError: If it refers to a tensor that is not there.
+        ValueError: If the value is not one that ``Tree.pack`` returns; says what is wrong with it.
     """
-    if depth > MAX_JSON_DEPTH:
-        raise ValueError(f"it is nested deeper than {MAX_JSON_DEPTH} levels")
+    return _Unpacking(weights, tensors, limits.listed_numbers).unpack(value)
 
-    def unpacked(entries: list[Any]) -> Iterator[Any]:
-        return (unpack(entry, weights, tensors, depth + 1) for entry in entries)
 
-    if isinstance(value, list):
-        return list(unpacked(value))
-    if not isinstance(value, dict):
-        return value
-    if not any(key.startswith("$") for key in value):
-        return dict(zip(value, unpacked(list(value.values())), strict=True))
-    ((mark, content),) = value.items()
-    match mark:
-        case "$weight":
-            return weights[content]
-        case "$tensor":
-            return tensors[content]
-        case "$array":
-            return tensors[content].numpy()
-        case "$scalar":
-            return tensors[content].numpy()[()]
-        case "$list":
-            return tensors[content].tolist()
-        case "$tuple":
-            return tuple(unpack(content, weights, tensors, depth))
-        case "$dict" | "$counter":
-            pairs = zip([key for key, _ in content], unpacked([entry for _, entry in content]), strict=True)
-            return dict(pairs) if mark == "$dict" else Counter(dict(pairs))
-        case "$int":
-            return int(content, 16)
-        case "$float":
-            return float(content)
-    raise ValueError(f"the mark {mark!r:.40} is not known")
+class _Unpacking:
+    """One reading of a tree. Every tensor is referred to once, so that what is made stays in proportion to the file."""
+
+    def __init__(self, weights: Mapping[str, Tensor], tensors: Mapping[str, Tensor], listed_numbers: int) -> None:
+        self.weights, self.tensors, self.listed_numbers = dict(weights), dict(tensors), listed_numbers
+        self.left = listed_numbers
+
+    def unpack(self, value: Any) -> Any:
+        if isinstance(value, list):
+            return [self.unpack(entry) for entry in value]
+        if not isinstance(value, dict):
+            return value
+        if not any(key.startswith("$") for key in value):
+            return {key: self.unpack(entry) for key, entry in value.items()}
+        if len(value) != 1:
+            raise ValueError(f"a mark stands beside other keys: {', '.join(map(repr, value))!s:.80}")
+        ((mark, content),) = value.items()
+        match mark, content:
+            case "$weight", str():
+                return self._take(content, self.weights)
+            case "$tensor", str():
+                return self._take(content, self.tensors)
+            case "$array", str():
+                return self._array(content)
+            case "$scalar", str():
+                array = self._array(content)
+                if array.ndim == 0:
+                    return array[()]
+            case "$list", str():
+                return self._long_list(content)
+            case "$tuple", _:
+                entries = self.unpack(content)  # a list, or the mark of a long one
+                if isinstance(entries, list):
+                    return tuple(entries)
+            case (("$dict" | "$counter"), list()):
+                pairs = {key: self.unpack(entry) for key, entry in self._pairs(content)}
+                return pairs if mark == "$dict" else self._counter(pairs)
+            case "$int", str():
+                if re.fullmatch(rf"-?0x[0-9a-f]{{1,{MAX_INT_DIGITS}}}", content):
+                    return int(content, 16)
+            case "$float", ("nan" | "inf" | "-inf"):
+                return float(content)
+        raise ValueError(f"{mark!r:.40} is no known mark, or has not its kind of content")
+
+    def _take(self, name: str, tensors: dict[str, Tensor]) -> Tensor:
+        try:
+            return tensors.pop(name)
+        except KeyError:
+            raise ValueError(
+                f"it refers to the tensor {name!r:.80}, which is not there, or for the second time"
+            ) from None
+
+    def _array(self, name: str) -> Any:
+        tensor = self._take(name, self.tensors)
+        try:
+            return tensor.numpy()
+        except TypeError:
+            raise ValueError(f"NumPy has no dtype for {name!r:.80}, a tensor of {tensor.dtype}") from None
+
+    def _long_list(self, name: str) -> list[Any]:
+        numbers = self._take(name, self.tensors)
+        if numbers.ndim != 1 or numbers.dtype not in (torch.float64, torch.int64):
+            raise ValueError(f"{name!r:.80} is no list of numbers")
+        self.left -= len(numbers)
+        if self.left < 0:
+            raise ValueError(f"it has lists of more than the {self.listed_numbers:,} numbers that are read")
+        found: list[Any] = numbers.tolist()
+        return found
+
+    def _pairs(self, content: list[Any]) -> list[list[Any]]:
+        sound = all(isinstance(pair, list) and len(pair) == 2 and type(pair[0]) in (str, int) for pair in content)
+        if not sound or len({key for key, _ in content}) != len(content):
+            raise ValueError("a dict is no list of pairs with keys of their own")
+        return content
+
+    def _counter(self, pairs: dict[Any, Any]) -> Counter[Any]:
+        if any(type(count) is not int for count in pairs.values()):
+            raise ValueError("a counter does not count in whole numbers")
+        return Counter(pairs)

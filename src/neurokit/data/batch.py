@@ -53,7 +53,7 @@ def parse_batch(item: Any, whole: bool) -> Batch:
         item = tuple(item.get(name) for name in Batch._fields)
     if not 1 <= len(item) <= 3:
         raise ValueError(
-            f"A batch is x, (x, y) or (x, y, weight), and this loader yields {len(item)} entries. "
+            f"A batch is x, (x, y) or (x, y, weight), and this loader yields {len(item)} entries: {_shapes(item)}. "
             "Several inputs are a tuple of their own: ((a, b), y)."
         )
     x, y, weight = (*item, None, None)[:3]
@@ -107,7 +107,7 @@ def _check_weights(batch: Batch) -> None:
         got = f"{weight.dtype} of shape {tuple(weight.shape)}{span}"
     raise ValueError(
         f"The third entry of a batch is read as one floating weight of 0 or more per row, {rows} here, and this one is "
-        f"{got}. Two inputs and a target are written ((a, b), y)."
+        f"{got}. Two inputs and a target are written ((a, b), y); weights need float(): (x, y, weight.float())."
     )
 
 
@@ -121,8 +121,33 @@ def looks_like_weights(weight: Any) -> bool:
 def look_at(item: Any, whole: bool) -> Batch:
     """Read a first item, and refuse one that has no rows before anything is trained on it."""
     batch = parse_batch(item, whole)
-    count_rows(batch.x)
+    rows = count_rows(batch.x)
+    y = batch.y
+    if not whole and (isinstance(y, (int, float, np.number, np.bool_)) or (isinstance(y, Tensor) and not y.ndim)):
+        number = y.item() if isinstance(y, Tensor) else y
+        raise ValueError(
+            f"The loader yields single samples, not batches: x is a {_shapes(batch.x)}, and y the one number {number}. "
+            "Give the DataLoader a batch_size, DataLoader(dataset, batch_size=32), or put samples together: "
+            "torch.stack, torch.tensor."
+        )
+    if rows == 0:
+        raise ValueError(
+            f"The first batch has 0 rows: its x is a {_shapes(batch.x)}. Pass at least one row a batch, or see what "
+            "left none: a filter, a collate_fn that drops samples."
+        )
     return batch
+
+
+def _shapes(value: Any) -> str:
+    """A structure of tensors as the tree of its shapes."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key!r}: {_shapes(member)}" for key, member in list(value.items())[:6]) + "}"
+    if isinstance(value, (tuple, list)):
+        return f"({', '.join(map(_shapes, value[:6]))}{', ...' if len(value) > 6 else ''})"
+    shape = getattr(value, "shape", None)
+    if shape is None:
+        return repr(value) if isinstance(value, (int, float, str, type(None))) else type(value).__name__
+    return f"{type(value).__name__.lower().replace('ndarray', 'array')} of shape {tuple(shape)}"
 
 
 def count_rows(value: Any) -> int:
@@ -140,7 +165,12 @@ def count_rows(value: Any) -> int:
     for member in value.values() if isinstance(value, Mapping) else value if isinstance(value, tuple) else ():
         if isinstance(member, (list, tuple, Mapping)) or (isinstance(member, Tensor) and member.ndim):
             return count_rows(member)
-    raise TypeError(
-        f"A batch of {type(value).__name__} has no rows to count. "
-        "Yield tensors or arrays, or tuples, lists or dicts of them."
-    )
+    mend = "Yield tensors or arrays, or tuples, lists or dicts of them."
+    if value is None:
+        mend += " None often comes from a collate_fn or __getitem__ without a return."
+    elif isinstance(value, Tensor):
+        mend = "Give the DataLoader a batch_size, or yield batches: torch.stack(samples)."
+    elif isinstance(value, (str, bytes)):
+        mend = f"Yield tensors: text becomes token ids first. {mend}"
+    told = "" if value is None else f", {_shapes(value):.80}"
+    raise TypeError(f"A batch of {type(value).__name__} has no rows to count{told}. {mend}")

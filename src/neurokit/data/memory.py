@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -10,9 +10,13 @@ from torch import Tensor
 
 from neurokit.data.arrays import Column, map_leaves
 from neurokit.data.batch import Batch
+from neurokit.data.finite import Label, NotFinite, all_not_finite, sums_finite
 from neurokit.seeding import order
 
 BLOCK_BYTES = 4 * 2**20  # the allocator unmaps larger results and maps them again: page faults cost more than copying
+
+_BESIDE = 15  # rows that a batch around a NaN holds besides
+_NARROW = 64  # columns of which each has its own smallest and largest number
 
 
 class InMemoryLoader:
@@ -31,6 +35,7 @@ class InMemoryLoader:
         join_lone_row: Let a last batch of one row join the batch before it.
         drop_last: Leave out a last batch that is not full.
         rows: Which rows of the columns to use, in this order; all of them when ``None``.
+        labels: What the user calls each column, those of x first; for messages.
 
     Example:
         >>> loader = InMemoryLoader(torch.arange(5), batch_size=2)
@@ -52,6 +57,7 @@ class InMemoryLoader:
         join_lone_row: bool = False,
         drop_last: bool = False,
         rows: Tensor | None = None,
+        labels: Sequence[Label] = (),
     ) -> None:
         self.columns: list[Column] = []
         self._rebuild = _rebuilder(Batch(x, y, weight), self.columns)
@@ -63,15 +69,22 @@ class InMemoryLoader:
         self.seed = seed
         self.joins = join_lone_row and self.num_rows % self.batch_size == 1 and self.num_rows > self.batch_size > 1
         self.num_batches = -(-self.num_rows // self.batch_size) - self.joins
+        if not available:
+            self.num_batches = 1  # an empty one, of which the model makes predictions of the right shape
         self._available = available
+        self.labels = list(labels) or [Label("x")] * len(self.columns)
+        self._whole: InMemoryLoader | None = None
+        self._sums_finite: bool | None = None
         self._block_batches = max(1, BLOCK_BYTES // max(1, self.batch_size * sum(map(_row_bytes, self.columns))))
 
     def subset(self, rows: Tensor, *, shuffle: bool, join_lone_row: bool) -> InMemoryLoader:
         """Return a loader over some of the rows, sharing the columns."""
-        return InMemoryLoader(
+        part = InMemoryLoader(
             self.x, self.y, self.weight, batch_size=self.batch_size, shuffle=shuffle, seed=self.seed,
-            join_lone_row=join_lone_row, rows=rows if self.rows is None else self.rows[rows],
+            join_lone_row=join_lone_row, rows=rows if self.rows is None else self.rows[rows], labels=self.labels,
         )  # fmt: skip
+        part._whole = self
+        return part
 
     def is_on(self, device: torch.device) -> bool:
         """Tell whether all batches are made on a device."""
@@ -79,8 +92,51 @@ class InMemoryLoader:
 
     def peek(self) -> Batch:
         """Return the first rows of the source as a batch, drawing nothing."""
-        first = torch.arange(min(self.batch_size, self._available))
-        return self._rebuild(tuple(_gather(column, self._numbers(first)) for column in self.columns))
+        return self.at(self._numbers(torch.arange(min(self.batch_size, self._available))))
+
+    def at(self, rows: Tensor) -> Batch:
+        """Return some rows of the columns as one batch."""
+        return self._rebuild(tuple(_gather(column, rows) for column in self.columns))
+
+    @property
+    def target_name(self) -> str:
+        """What the user calls y."""
+        names = {id(column): label.name for column, label in zip(self.columns, self.labels, strict=True)}
+        return names.get(id(self.y), "y")
+
+    def around(self, found: list[NotFinite]) -> Batch:
+        """Return a batch that holds the first rows that are not finite, and others beside them."""
+        bad = {row for one in found for row in one.rows}
+        rows = torch.arange(len(self.columns[0])) if self.rows is None else self.rows
+        others = [row for row in rows[: len(bad) + _BESIDE].tolist() if row not in bad]
+        return self.at(torch.tensor([*(one.rows[0] for one in found), *others[:_BESIDE]]))
+
+    def extreme_rows(self) -> list[int]:
+        """Return the rows that hold the smallest and the largest whole number of each column."""
+        found: set[int] = set()
+        for column in self.columns:
+            if not isinstance(column, Tensor) or column.is_floating_point() or column.dtype is torch.bool:
+                continue
+            values = column if self.rows is None else _gather(column, self.rows)
+            wide = column[:1].numel() > _NARROW
+            values, width = (values.flatten(), column[:1].numel()) if wide else (values.reshape(len(values), -1), 1)
+            for positions in (values.argmin(0) // width, values.argmax(0) // width):
+                found.update(self._numbers(positions.reshape(-1).cpu()).tolist())
+        return sorted(found)
+
+    def not_finite(self) -> list[NotFinite]:
+        """Return what is NaN or infinite in the rows of this loader, column by column; one sum where nothing is."""
+        if self._all_finite():
+            return []
+        return all_not_finite(self.columns, self.labels, self.rows)
+
+    def _all_finite(self) -> bool:
+        """Tell whether the columns' sums are finite, counted once for all loaders over the same columns."""
+        if self._whole is not None:
+            return self._whole._all_finite()
+        if self._sums_finite is None:
+            self._sums_finite = all(map(sums_finite, self.columns))
+        return self._sums_finite
 
     def close(self) -> None:
         """Nothing to end."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -27,7 +29,7 @@ def split_rows(rows: int, fraction: float, seed: int, labels: Tensor | None = No
     if isinstance(fraction, (str, bytes)) or not 0 < fraction < 1:
         raise ValueError(
             f"validation_split is the share of rows that validate, between 0 and 1, got {fraction!r}. "
-            "Pass 0.2 for a fifth."
+            f"Pass 0.2 for a fifth{_as_share(fraction, rows)}, or no validation_split to validate on none."
         )
     held_out = round(rows * fraction)
     if not 0 < held_out < rows:
@@ -45,3 +47,11 @@ def split_rows(rows: int, fraction: float, seed: int, labels: Tensor | None = No
     validates = torch.zeros(rows, dtype=torch.bool)
     validates[drawn[picked]] = True
     return (~validates).nonzero().reshape(-1), validates.nonzero().reshape(-1)
+
+
+def _as_share(given: Any, rows: int) -> str:
+    """What a number of rows or of per cent would be as a share."""
+    if isinstance(given, bool) or not isinstance(given, (int, float)) or not 1 < given < rows:
+        return ""
+    share = f", {given / 100:g} for {given:g} %" if given < 100 else ""
+    return share + f", {given / rows:.4g} for {given:g} rows"

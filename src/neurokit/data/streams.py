@@ -92,7 +92,10 @@ class StreamLoader:
         """Return the first batch; one taken from a one-shot iterator is put back."""
         first = list(islice(self.source if self.one_shot else seeded_items(self._first, self.seed, None), 1))
         if not first:
-            raise ValueError("The data gave no batch. Pass something that yields at least one.")
+            raise ValueError(
+                f"The data gave no batch: {type(self.source).__name__}. Pass something that yields at least one. An "
+                "iterator that was gone through is empty: make it anew, or pass what can be gone through again."
+            )
         if self.one_shot:
             self.source = chain(first, self.source)
         return look_at(first[0], self.whole)

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from neurokit.arguments import suggestions
 from neurokit.data.arrays import Array, holds_numbers, is_sparse, map_leaves, to_tensor
 from neurokit.tree import map_tensors
 
@@ -60,36 +61,44 @@ class Targets:
     def _encode(self, labels: Array, name: str) -> Tensor:
         missing = [row for row, label in enumerate(labels) if _is_missing(label)]
         if missing:
-            raise ValueError(f"{name} has no label in row {missing[0]} ({len(missing)} in all). Leave these rows out.")
+            raise ValueError(
+                f"{name} has no label in row {missing[0]} ({len(missing)} in all), where it holds "
+                f"{labels.tolist()[missing[0]]!r}, and each row needs one. Leave these rows out, of x too: "
+                f"keep = pandas.notna({name})."
+            )
         if self.classes is None:
             self.classes = self._find_classes(labels, name)
         known = {label: index for index, label in enumerate(self.classes.tolist())}
         given = labels.tolist()
         indices = [known.get(label) for label in given]
         if None in indices:
+            row, more = indices.index(None), " and more" if len(self.classes) > 8 else ""
+            hint = suggestions(str(given[row]), map(str, self.classes.tolist()))
             raise ValueError(
-                f"{name} holds the label {given[indices.index(None)]!r}, which the training labels do not: "
-                f"{self.classes[:8].tolist()}. Leave those rows out, or train on them too."
+                f"{name} holds the label {given[row]!r}, which the training labels do not (first in row {row}): "
+                f"these are {self.classes[:8].tolist()}{more}.{hint} Leave those rows out, or train on them too."
             )
         return torch.tensor(indices)
 
     def _find_classes(self, labels: Array, name: str) -> Array:
         if self.kind == "values":
             raise TypeError(
-                f"{name} holds labels such as {labels[:3].tolist()} ({labels.dtype}), and this loss takes numbers. "
-                "Use 'cross_entropy'."
+                f"{name} holds labels such as {labels[:3].tolist()!s:.80} ({labels.dtype}), and this loss takes "
+                f"numbers. To tell classes apart use loss='cross_entropy'; numbers as text, {name}.astype(float)."
             )
         try:
             classes = np.unique(labels)
         except TypeError as error:
             kinds = sorted({type(label).__name__ for label in labels})
+            odd = next(row for row, label in enumerate(labels) if type(label) is not type(labels[0]))
             raise TypeError(
-                f"The labels in {name} are of several types, {kinds}, and have no order. Make them one."
+                f"The labels in {name} are of several types, {kinds}: {labels[0]!r} in row 0, {labels[odd]!r} in row "
+                f"{odd}; classes are of one type, which has an order. Make them one: [str(label) for label in {name}]."
             ) from error
         if self.kind == "binary" and len(classes) > 2:
             raise ValueError(
                 f"{name} holds {len(classes)} classes, {classes[:5].tolist()}, and this loss tells two apart. "
-                "Use 'cross_entropy' with one output per class."
+                f"Use loss='cross_entropy' and give the last layer {len(classes)} outputs."
             )
         return classes
 
@@ -107,8 +116,9 @@ class Targets:
             return map_tensors(self.convert, y)
         if self.classes is None:
             raise TypeError(
-                f"The batches hold labels such as {names[:3].tolist()}, and which ones there are is known beforehand "
-                "only of data in memory. Pass arrays, or yield class indices."
+                f"The batches hold labels such as {names[:3].tolist()}, and the loss takes class indices: names are "
+                "numbered for you only where all of them are in memory, as fit(x, y). Number them in the dataset: "
+                "classes = sorted(set(all_names)), and yield classes.index(name)."
             )
         return self.convert(self._encode(names, "y"))
 
@@ -129,10 +139,14 @@ def _whole(tensor: Tensor, name: str) -> Tensor:
     """Class indices as int64, which floats are taken for when all of them are whole."""
     indices = tensor.to(torch.int64)
     if tensor.is_floating_point() and not torch.equal(indices.to(tensor.dtype), tensor):
-        row = int((indices != tensor).reshape(-1).nonzero()[0])
+        wrong = (indices != tensor).reshape(-1).nonzero().reshape(-1)
+        row = int(wrong[0])
+        mend = "Pass whole numbers from 0, one row of probabilities per sample, or a regression loss such as 'mse'."
+        if not bool(torch.isfinite(tensor.reshape(-1)[wrong]).any()):
+            mend = f"Leave these rows out of x and y: keep = numpy.isfinite({name})."
         raise ValueError(
-            f"{name} holds {tensor.reshape(-1)[row].item()} in row {row}, and this loss takes class indices. "
-            "Pass whole numbers from 0, one row of probabilities per sample, or a regression loss such as 'mse'."
+            f"{name} holds {tensor.reshape(-1)[row].item()} in row {row}, and this loss takes class indices "
+            f"({len(wrong)} of {len(tensor)} rows hold none). {mend}"
         )
     return indices
 
