@@ -1,12 +1,11 @@
 import functools
-import logging
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from neurokit.optimizers import can_fuse, check_coverage, foreign_parameters, make_optimizers, needs_closure
+from neurokit.optimizers import can_fuse, foreign_parameters, make_optimizers, needs_closure
 
 
 class Net(nn.Module):
@@ -94,17 +93,6 @@ def test_the_optimizer_of_another_model_is_refused():
         make_optimizers(other, model)
     with pytest.raises(ValueError, match="The optimizer 'b' holds 2 parameter tensors, none of them Net's"):
         make_optimizers({"a": torch.optim.SGD(model.parameters(), lr=0.1), "b": other}, model)
-
-
-def test_trainable_parameters_that_no_optimizer_holds_are_named(caplog):
-    model = Net()
-    with caplog.at_level(logging.WARNING, logger="neurokit"):
-        check_coverage(make_optimizers({"decoder": "adam"}, model), model)
-    assert "No optimizer holds encoder.weight, encoder.bias: they keep their values." in caplog.text
-    caplog.clear()
-    model.encoder.requires_grad_(False)
-    check_coverage(make_optimizers({"decoder": "adam"}, model), model)
-    assert caplog.text == ""
 
 
 def test_a_model_without_parameters_is_refused():

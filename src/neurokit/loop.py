@@ -106,6 +106,7 @@ def eval_epoch(trainer: Trainer, loader: Loader, hooks: Hooks) -> dict[str, floa
     running = BatchLogs(means, metrics)
     hooks.fire("on_test_begin", {})
     with modes.evaluating(trainer.model), torch.no_grad():
+        asleep = [module for module in trainer.model.modules() if not module.training]
         for index, batch in enumerate(placed(trainer, loader)):
             if before:
                 hooks.fire("on_test_batch_begin", index, running)
@@ -114,6 +115,7 @@ def eval_epoch(trainer: Trainer, loader: Loader, hooks: Hooks) -> dict[str, floa
                 hooks.fire("on_test_batch_end", index, running)
             if trainer.signals.requested is not None:
                 return {}
+        trainer.woken = [module for module in asleep if module.training]
     logs = trainer.finish_logs(means, metrics)
     hooks.fire("on_test_end", logs)
     return logs

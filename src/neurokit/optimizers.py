@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import logging
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -13,8 +12,6 @@ from torch import nn
 from torch.optim import LBFGS, Optimizer
 
 from neurokit.arguments import check_keywords, check_number, nearest, suggestions
-
-logger = logging.getLogger("neurokit")
 
 _FUSED_ON_CPU = ("Adam", "AdamW", "SGD", "Adagrad")
 
@@ -187,7 +184,7 @@ def can_fuse(cls: Callable[..., Optimizer], parameters: Iterable[nn.Parameter], 
 
 
 def _check_parameters(optimizers: Mapping[str, Optimizer], model: nn.Module, extra: Iterable[nn.Parameter]) -> None:
-    """Refuse an optimizer of another model; say which trainable parameters none of them holds."""
+    """Refuse an optimizer of another model."""
     ours = {*model.parameters(), *extra}
     held = {name: _held(optimizer) for name, optimizer in optimizers.items()}
     for name, parameters in held.items():
@@ -197,17 +194,6 @@ def _check_parameters(optimizers: Mapping[str, Optimizer], model: nn.Module, ext
                 f"{label} holds {len(parameters)} parameter tensors, none of them {type(model).__name__}'s, so nothing "
                 "would learn. Build it from this model's parameters(), or pass a class or a name: Trainer builds it."
             )
-
-
-def check_coverage(optimizers: Mapping[str, Optimizer], model: nn.Module) -> None:
-    """Say which parameters could learn and will not, because no optimizer holds them, as after a layer was replaced."""
-    learning = {parameter for optimizer in optimizers.values() for parameter in _held(optimizer)}
-    left = [name for name, one in model.named_parameters() if one.requires_grad and one not in learning]
-    if left:
-        logger.warning(
-            "No optimizer holds %s%s: they keep their values. Build the trainer once the model is complete, add them, "
-            "or freeze them with requires_grad_(False).", ", ".join(left[:5]), ", ..." if len(left) > 5 else "",
-        )  # fmt: skip
 
 
 def foreign_parameters(optimizers: Mapping[str, Optimizer], known: Iterable[nn.Parameter]) -> list[nn.Parameter]:

@@ -45,13 +45,13 @@ from neurokit.data.training import Reading, TrainingData
 from neurokit.devices import select_device
 from neurokit.diagnostics import Evaluation, Finding, Setup
 from neurokit.diagnostics.rows import Selection, selection
-from neurokit.diagnostics.setup import Answer
+from neurokit.diagnostics.setup import Answer, optimizers_of
 from neurokit.distributed import check_strategy
 from neurokit.history import History
 from neurokit.losses import Criterion, check_takes_two, make_criterion
 from neurokit.means import RunningMeans
 from neurokit.metrics import MetricSet, check_metrics
-from neurokit.optimizers import check_coverage, check_optimizer, foreign_parameters, make_optimizers, needs_closure
+from neurokit.optimizers import check_optimizer, foreign_parameters, make_optimizers, needs_closure
 from neurokit.outputs import output_fields, prediction
 from neurokit.predictions import joined, labels_of, probabilities, to_numpy
 from neurokit.probe import FirstLook, call
@@ -154,6 +154,8 @@ class Trainer:
         self.signals = Signals()
         self._seeded = self._loaded = False
         self.findings: list[Finding] = []
+        self.woken: list[nn.Module] = []  # what the latest evaluation put in train()
+        self._rehearsed: dict[str, Any] | None = None  # the arguments of a fit of which a few steps are tried
         self._said: frozenset[Finding] = frozenset()
         self._codes: set[str] = set()
         self._selections: list[Selection] = []
@@ -420,7 +422,6 @@ class Trainer:
         if "selection-on-test" in self._codes and (by := selection(plan.hooks.callbacks, plan.data.validation)):
             self._selections = [*self._selections, by][-_SELECTIONS:]
         self._take(plan.look, validates=plan.data.validation is not None)
-        check_coverage(self.optimizers, self.model)
         if foreign := foreign_parameters(self.optimizers, self._parameter_names()):
             self._note(
                 f"The optimizer holds {len(foreign)} parameter tensors, the first of shape {tuple(foreign[0].shape)}, "
@@ -539,14 +540,20 @@ class Trainer:
             first = self.runtime.place(data.train.peek())
         batch = None if first is None else convert(first)
         losses = self.criterion if isinstance(self.criterion, dict) else dict(zip([""], self.criteria(), strict=False))
+        rehearsed = self._rehearsed or {}  # its callbacks do not run, and it has one epoch
+        own = frozenset(
+            name for name in ("train_step", "compute_loss") if getattr(type(self), name) is not getattr(Trainer, name)
+        )
         return Setup(
             model=self.model, losses=losses, tasks=look.task if isinstance(look.task, dict) else {"": look.task},
-            optimizers=self.optimizers, callbacks=callbacks, train=data.train, validation=data.validation,
+            optimizers=optimizers_of(self.optimizers, vars(self)),
+            callbacks=rehearsed.get("callbacks", callbacks), train=data.train, validation=data.validation,
             batch=batch, outputs=self._outputs_with_graph(batch),
             forward=lambda: self._outputs_with_graph(batch), trial=lambda: self._tried(batch),
-            epochs=state.epochs, steps_per_epoch=state.steps_per_epoch, updates_per_epoch=state.updates_per_epoch,
-            steps_itself=self._steps_itself, plain=self._is_plain,
-            trained=any(one.state for one in self.optimizers.values()),
+            epochs=rehearsed.get("epochs", state.epochs), steps_per_epoch=state.steps_per_epoch,
+            updates_per_epoch=state.updates_per_epoch, steps_itself=self._steps_itself, plain=self._is_plain,
+            trained=any(one.state for one in self.optimizers.values()), rehearsal=self._rehearsed is not None,
+            overrides=own,
         )  # fmt: skip
 
     def _outputs_with_graph(self, batch: Batch | None) -> Any:
@@ -753,6 +760,7 @@ class Trainer:
                 plan = self._plan(**planned)
                 if not any(finding.level == "error" for finding in plan.findings):
                     few = min(steps, plan.state.steps_per_epoch or steps)
+                    self._rehearsed = plan.arguments
                     self.fit(**arguments | {"callbacks": (), "epochs": 1, "steps_per_epoch": few, "verbose": 0})
                     found = [finding for finding in self.findings if finding.code]
                     return list(dict.fromkeys([*plan.findings, *found]))  # callbacks are looked at, and do not run
@@ -898,7 +906,7 @@ class Trainer:
         if not loader.in_order:
             raise ValueError(
                 "This DataLoader shuffles, so predictions would not be in the order of its data. "
-                "Pass one with shuffle=False."
+                "Pass one with shuffle=False. [shuffled-prediction]"
             )
         lazy = _lazy_parameters(self.model)
         if lazy:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from torch.utils.data import DataLoader, Dataset, Subset, default_collate, get_worker_info
@@ -35,8 +35,7 @@ class DatasetLoader:
     one_shot = False
 
     def __init__(self, description: DataLoader[Any], *, seed: int, whole: bool, join_lone_row: bool = False) -> None:
-        self.whole = whole
-        self.dataset = description.dataset
+        self.whole, self.description, self.dataset = whole, description, description.dataset
         self.sampling = Sampling(description, seed, join_lone_row)
         self.in_order, self.joins = self.sampling.in_order, self.sampling.joins
         self.num_batches, self.num_rows = self.sampling.num_batches, self.sampling.num_rows
@@ -54,6 +53,10 @@ class DatasetLoader:
         """Return a batch from the front of the source, every random stream left as it was."""
         (item,) = self._reader.in_one_worker(batch_sampler=[self.sampling.front()])
         return look_at(item, self.whole)
+
+    def read(self, keys: Iterable[Key]) -> Iterator[Any]:
+        """Yield what is read for single keys, each as a batch of its own, for a look; no random stream is moved."""
+        yield from self._reader.in_one_worker(batch_sampler=[[key] for key in keys])
 
     def close(self) -> None:
         """End the workers that read."""

@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from neurokit.diagnostics import judgement, outputs, rows, scales
+from neurokit.callbacks.callback import Callback
+from neurokit.diagnostics import judgement, loaders, modes, outputs, reductions, rows, scales, schedules, steps
 from neurokit.diagnostics.evaluation import Evaluation
 from neurokit.diagnostics.finding import Finding
-from neurokit.diagnostics.first_epoch import FirstEpoch
+from neurokit.diagnostics.first_epoch import Begun, FirstEpoch
 from neurokit.diagnostics.setup import Setup
 
 if TYPE_CHECKING:
@@ -38,11 +39,27 @@ BEFORE = _by_code(
     scales.feature_scales,
     scales.large_targets,
     scales.scaler_before_split,
-)
-AFTER = _by_code(
+    steps.not_in_optimizer,
+    schedules.schedule_length,
+    schedules.schedule_unused,
+    reductions.sum_loss,
+    loaders.partial_sampler,
+    loaders.same_augmentation,
+    loaders.random_validation,
+) | {"nothing-learns": steps.zero_learning_rate}  # the same mistakes, as far as they can be seen this early
+AFTER = {"sum-loss": reductions.hidden_sum, "schedule-length": schedules.built_schedule_length} | _by_code(
     judgement.first_loss,
     judgement.one_class,
-)
+    modes.forgotten_mode,
+    modes.frozen_batchnorm,
+    reductions.hidden_weights,
+    reductions.ignored_sample_weight,
+    loaders.epoch_not_set,
+    steps.gradients_not_cleared,
+    steps.unreached_parameters,
+    modes.batchnorm_in_evaluation,
+    steps.nothing_learns,
+)  # errors last: they end the fit, and what comes before them is told
 EVALUATED = _by_code(
     judgement.one_class,
     rows.selection_on_test,
@@ -86,16 +103,20 @@ def judge(evaluation: Evaluation, codes: set[str]) -> list[Finding]:
 
 
 def examine(setup: Setup, codes: set[str]) -> list[Finding]:
-    """Make the checks that need no training, and return what they found."""
+    """Make the checks that need no training, and return what they found; a rehearsal was examined before."""
+    if setup.rehearsal:
+        return []
     found = ((code, check(setup)) for code, check in BEFORE.items() if code in codes)
     return [replace(finding, code=code) for code, finding in found if finding is not None]
 
 
-def watch(setup: Setup, codes: set[str], tell: Callable[[Finding], Any]) -> list[FirstEpoch]:
-    """Return the callback that makes the checks of the first epoch; none where there is nothing to check."""
+def watch(setup: Setup, codes: set[str], tell: Callable[[Finding], Any]) -> list[Callback]:
+    """Return the callbacks that make the checks of the first epoch; none where there is nothing to check."""
     checks = {code: check for code, check in AFTER.items() if code in codes}
-    kept = replace(setup, outputs=None)  # their graph holds the activations of a batch
-    return [FirstEpoch(kept, checks, tell)] if checks else []
+    if not checks:
+        return []
+    epoch = FirstEpoch(replace(setup, outputs=None), checks, tell)  # the graph of the outputs holds much memory
+    return [epoch, Begun(epoch)]
 
 
 def diagnose(trainer: Trainer, x: Any, y: Any = None, **fit_arguments: Any) -> list[Finding]:

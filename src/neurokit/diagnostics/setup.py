@@ -47,7 +47,8 @@ class Setup:
         model: The user's module.
         losses: The loss under ``""``, or one per output name; empty for a model that returns its own.
         tasks: What each loss asks, by the same names.
-        optimizers: By name; a single one under ``""``.
+        optimizers: By name; a single one under ``""``; with those that the user's own trainer keeps elsewhere. Empty
+            for a lazy model that has not seen data.
         callbacks: The user's callbacks.
         train: What trains. ``train.y`` and ``train.x`` are whole columns where data are in memory (``rows`` says which
             of their rows are used); see ``in_memory``.
@@ -66,6 +67,8 @@ class Setup:
         steps_itself: Whether ``train_step`` is the user's own.
         plain: Whether neither ``train_step`` nor ``compute_loss`` is the user's own.
         trained: Whether this trainer's optimizers have made steps before.
+        overrides: Which of ``train_step`` and ``compute_loss`` are the user's own.
+        rehearsal: Whether this is a rehearsal of a few steps, in which callbacks are looked at and do not run.
     """
 
     model: nn.Module
@@ -85,6 +88,8 @@ class Setup:
     steps_itself: bool
     plain: bool
     trained: bool
+    rehearsal: bool = False
+    overrides: frozenset[str] = frozenset()
 
     def answers(self) -> Iterator[Answer]:
         """Yield each loss with what it compares; nothing where the user's code decides that."""
@@ -123,3 +128,14 @@ class Setup:
     def in_memory(self) -> InMemoryLoader | None:
         """The training data where they are in memory, else ``None``."""
         return self.train if isinstance(self.train, InMemoryLoader) else None
+
+
+def optimizers_of(known: Mapping[str, Optimizer], attributes: Mapping[str, Any]) -> dict[str, Optimizer]:
+    """Return a trainer's optimizers, and those that a subclass keeps as attributes of its own."""
+    found = dict(known)
+    for name, value in attributes.items():
+        held = value.values() if isinstance(value, dict) else value if isinstance(value, (list, tuple)) else [value]
+        for one in held:
+            if isinstance(one, Optimizer) and all(one is not other for other in found.values()):
+                found[f"{name}.{len(found)}"] = one
+    return found
