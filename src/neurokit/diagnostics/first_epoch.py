@@ -26,7 +26,7 @@ from neurokit.diagnostics.setup import Answer, Setup, optimizers_of
 Check = Callable[["FirstEpoch"], Finding | None]
 
 _SAMPLED = 4096  # values of a parameter that are remembered, to see whether it moved: 10 us a parameter
-_WATCHED_MODULES = 64
+_WATCHED_MODULES = 16
 _LATE = frozenset({"epoch-not-set"})  # a callback's on_epoch_end may still set it
 
 
@@ -327,10 +327,11 @@ class _Called:
 
 
 def watched_modules(model: nn.Module) -> list[tuple[str, nn.Module]]:
-    """Return the model, its parts and their parts; none of a compiled model, which hooks would compile again."""
+    """Return the model and its largest parts, no single layers: a call costs 10 us more. None of a compiled model."""
     if any(_is_compiled(one) for one in model.modules()):
         return []
-    return [(name, one) for name, one in model.named_modules() if name.count(".") < 2][:_WATCHED_MODULES]
+    named = [(name, one) for name, one in model.named_modules() if name.count(".") < 2]
+    return [(name, one) for name, one in named if one is model or any(one.children())][:_WATCHED_MODULES]
 
 
 def _is_compiled(module: nn.Module) -> bool:
