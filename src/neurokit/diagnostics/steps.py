@@ -137,7 +137,7 @@ def nothing_learns(epoch: FirstEpoch) -> Finding | None:
     trainable = {name: one for name, one in parameters.items() if one.requires_grad or name not in before.frozen}
     moved = trainable.keys() - set(epoch.still)
     optimizers = epoch.optimizers()
-    if not trainable or (moved and not _only_decays(optimizers)) or epoch.logs.get("loss") == 0:  # a loss of 0 is all learnt
+    if not trainable or (moved and not _only_decays(optimizers)) or epoch.logs.get("loss") == 0:
         return None
     if epoch.at_work and before.buffers != after.buffers:  # a step that learns in buffers
         return None
