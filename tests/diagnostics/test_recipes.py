@@ -196,7 +196,7 @@ def a_variational_autoencoder_with_its_own_losses():
             distance = -0.5 * (1 + log_variance - mean**2 - log_variance.exp()).sum(1).mean()
             return {"reconstruction": (self.decoder(code) - x).square().sum(1).mean(), "distance": distance}
 
-    return Trainer(Autoencoder(), device="cpu"), (X,), {"batch_size": 16, "validation_data": X[:16]}
+    return Trainer(Autoencoder(), device="cpu"), (X,), {"batch_size": 16, "validation_data": X[:16] + 0.1}
 
 
 @pytest.mark.parametrize("name", RECIPES)

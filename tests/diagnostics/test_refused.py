@@ -60,10 +60,10 @@ def test_targets_of_another_length():
     assert "x has 120 rows, y has 100 rows" in refused(classifier(), X, Y[:100]).message
 
 
-def test_a_misspelt_metric():
-    finding = refused(Trainer(net(), loss="cross_entropy", metrics=["acuracy"], device="cpu"), X, Y)
+def test_a_split_that_is_none():
+    finding = refused(Trainer(net(), loss="cross_entropy", device="cpu"), X, Y, validation_split=1.5)
 
-    assert "Did you mean 'accuracy'" in finding.message
+    assert "1.5" in finding.message
 
 
 def test_an_argument_that_fit_does_not_have_is_the_callers_mistake():

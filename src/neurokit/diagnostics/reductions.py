@@ -168,11 +168,15 @@ class _Look:
 
     def call(self, batch: Batch) -> Any:
         """Return the step's output, or ``None`` where the user's code does not take these rows."""
+        attributes = dict(vars(self.trainer))  # it may count its calls
         try:
             with modes.evaluating(self.trainer.model), torch.no_grad(), preserved_rng():
                 return self.trainer.compute_loss(batch)
         except Exception:
             return None
+        finally:
+            vars(self.trainer).clear()
+            vars(self.trainer).update(attributes)
 
 
 def _look(epoch: FirstEpoch) -> _Look | None:
