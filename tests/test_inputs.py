@@ -697,7 +697,7 @@ def test_an_id_that_comes_late_is_refused_before_training():
 
 def test_classes_that_only_validation_has_are_named(caplog):
     with caplog.at_level(logging.WARNING, "neurokit"):
-        fit(X, Y % 2, validation_data=(X, Y))
+        fit(X, Y % 2, validation_data=(X + 0.5, Y))
         assert said(caplog) == ["validation_data[1] holds class 2, of which no row trains."]
         caplog.clear()
         fit(X, Y, validation_data=(X, Y % 2))

@@ -283,7 +283,7 @@ class Criterion:
 
     def check_probabilities(self, predictions: Tensor) -> None:
         """Refuse what lies outside 0 to 1, where the loss takes probabilities."""
-        if not bool(((predictions >= 0) & (predictions <= 1)).all()):
+        if bool(((predictions < 0) | (predictions > 1)).any()):  # NaN is another mistake
             low, high = predictions.min().item(), predictions.max().item()
             raise ValueError(
                 f"The loss {self.name!r} takes probabilities, and the model gives numbers from {low:.4g} to "

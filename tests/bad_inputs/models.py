@@ -298,7 +298,7 @@ OUTPUTS = [
     Case(
         "an output cut off its graph",
         fit,
-        "The model's output", "2 trainable parameter tensors", "has no gradient", "Look for detach()",
+        "the model's output has none", "2 trainable parameter tensors", "has no gradient", "Look for detach()",
         returns(lambda out: out.detach()),
     ),
     Case(

@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import re
+import time
 import warnings
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
@@ -283,6 +284,7 @@ def _content(path: Path, limits: Limits) -> bytes:
 
 
 _ATTEMPTS = 20
+_PAUSE = 0.002  # seconds
 
 
 def _undisturbed(folder: Path, look: Callable[[Path], Found]) -> Found:
@@ -296,8 +298,9 @@ def _undisturbed(folder: Path, look: Callable[[Path], Found]) -> Found:
         try:
             found = look(there)
         except Exception:  # what vanishes while it is read fails in many ways
-            if attempt == _ATTEMPTS or _identity(_standing(folder)) == before:
+            if attempt == _ATTEMPTS or (there == folder and _identity(_standing(folder)) == before):
                 raise
+            time.sleep(_PAUSE)  # one beside its place may be in the middle of being deleted
         else:
             if _identity(_standing(folder)) == before:
                 return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import random
 import zlib
 from collections.abc import Callable, Iterator
@@ -114,7 +113,7 @@ def _set_state(generator: Any, state: Any) -> None:
 
 def _fingerprint(generator: Any) -> int:
     state = _state(generator)
-    return zlib.crc32(state.numpy().tobytes() if isinstance(state, Tensor) else pickle.dumps(state))
+    return zlib.crc32(state.numpy().tobytes() if isinstance(state, Tensor) else repr(state).encode())
 
 
 def _drawn_by_two_workers(description: Any, loader: Loader) -> list[list[tuple[str, int, int]]]:
