@@ -283,8 +283,8 @@ def _content(path: Path, limits: Limits) -> bytes:
         return read_up_to(file.fileno(), limits.json_bytes + 1)
 
 
-_ATTEMPTS = 20
-_PAUSE = 0.002  # seconds
+_ATTEMPTS = 200  # a run that saves as fast as it can replaces a small checkpoint about as often as it can be read
+_PAUSE = 0.01  # seconds: file times may be no finer than 4 ms
 
 
 def _undisturbed(folder: Path, look: Callable[[Path], Found]) -> Found:
@@ -292,17 +292,19 @@ def _undisturbed(folder: Path, look: Callable[[Path], Found]) -> Found:
 
     One that was moved aside by a replacement that never ended is found where it lies.
     """
-    for attempt in range(1, _ATTEMPTS + 1):
-        there = _standing(folder)
-        before = _identity(there)
+    failures = 0
+    for _ in range(_ATTEMPTS):
+        there, _ = before = _found(folder)
         try:
             found = look(there)
         except Exception:  # what vanishes while it is read fails in many ways
-            if attempt == _ATTEMPTS or (there == folder and _identity(_standing(folder)) == before):
-                raise
-            time.sleep(_PAUSE)  # one beside its place may be in the middle of being deleted
+            if _found(folder) == before:
+                failures += 1
+                if there == folder or failures > 3:  # one beside its place may be in the middle of being deleted
+                    raise
+                time.sleep(_PAUSE)
         else:
-            if _identity(_standing(folder)) == before:
+            if _found(folder) == before:
                 return found
     raise CheckpointError(f"{folder} was replaced {_ATTEMPTS} times while it was read. Read it when that run is over.")
 
@@ -314,13 +316,14 @@ def _standing(folder: Path) -> Path:
     return next((path for path in all_beside(folder, "old") if (path / META).exists()), folder)
 
 
-def _identity(folder: Path) -> tuple[int, ...] | None:
-    """Return what tells a folder from another one of its name."""
+def _found(folder: Path) -> tuple[Path, tuple[int, ...] | None]:
+    """Return where a checkpoint stands, and what tells it from another one that stands there later."""
+    there = _standing(folder)
     try:
-        found = os.stat(folder)
+        found = os.stat(there)
     except OSError:
-        return None
-    return found.st_dev, found.st_ino, found.st_mtime_ns
+        return there, None
+    return there, (found.st_dev, found.st_ino, found.st_mtime_ns)
 
 
 def _sealed(files: Mapping[str, Any]) -> bytes:
@@ -359,15 +362,18 @@ def newest(run_folder: StrPath) -> Path | None:
         UnknownFormatError: If another neurokit wrote the newest in a format that this one does not read.
         CheckpointError: If ``run_folder`` is itself a checkpoint, and damaged.
     """
-    run_folder = _standing(Path(run_folder).expanduser())
-    if (run_folder / META).exists():
-        verify(run_folder)
-        return run_folder
+    run_folder = Path(run_folder).expanduser()
     for _ in range(_ATTEMPTS):
+        there, _ = before = _found(run_folder)
+        if (there / META).exists():
+            verify(run_folder)
+            return run_folder  # which read finds beside its place, if it is there
         try:
-            return _newest_listed(run_folder)
+            found = _newest_listed(run_folder)
         except FileNotFoundError:  # a live run deleted it, and has a newer one
             continue
+        if found is not None or _found(run_folder) == before:
+            return found
     raise CheckpointError(f"{run_folder} changed {_ATTEMPTS} times while it was read. Read it when that run is over.")
 
 
