@@ -7,10 +7,13 @@ import functools
 import inspect
 import math
 import numbers
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, ParamSpec, TypeVar
 
 import numpy as np
+from torch import nn
+from torch.nn.parameter import is_lazy
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -123,6 +126,46 @@ def check_flag(name: str, value: Any) -> None:
     """Refuse what is neither ``True`` nor ``False``: a string such as "no" would count as true."""
     if not isinstance(value, (bool, np.bool_)) and not (isinstance(value, int) and value in (0, 1)):
         raise TypeError(f"{name} is True or False, got {value!r} ({type(value).__name__}). Pass {name}=True.")
+
+
+def check_path(name: str, path: Any) -> None:
+    """Refuse what is no path."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"{name} is a path, got {path!r:.60} ({type(path).__name__}). Pass a str or pathlib.Path.")
+
+
+def check_model(model: Any) -> None:
+    """Refuse what is no module, and one whose parameters have no values or cannot learn."""
+    if isinstance(model, type) and issubclass(model, nn.Module):
+        raise TypeError(f"model is the class {model.__name__}, not a model. Pass {model.__name__}(...).")
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model is a {type(model).__name__}, and what trains is an nn.Module. {_made(model)}")
+    tensors = [*model.named_parameters(), *model.named_buffers()]
+    meta = [name for name, tensor in tensors if tensor.is_meta]
+    if meta:
+        raise ValueError(
+            f"The parameter {meta[0]!r} of model is on the meta device: it has a shape and no values ({len(meta)} of "
+            f"{len(tensors)} tensors). Load weights, or use model.to_empty(device='cpu') and initialise them."
+        )
+    frozen = [name for name, tensor in tensors if not is_lazy(tensor) and tensor.is_inference()]
+    if frozen:
+        raise ValueError(
+            f"The parameter {frozen[0]!r} of model was made in torch.inference_mode(), and such tensors cannot learn "
+            f"({len(frozen)} of {len(tensors)}). Build the model outside of it; predict needs none."
+        )
+
+
+def _made(found: Any) -> str:
+    """How a module comes from what was passed for one."""
+    if "keras" in type(found).__module__:
+        return "This one is Keras's: build it of torch.nn's layers."
+    if isinstance(found, (list, tuple)) and all(isinstance(one, nn.Module) for one in found) and found:
+        return "Pass nn.Sequential(*layers)."
+    if isinstance(found, Mapping):
+        return "Weights go into one: model.load_state_dict(weights), then Trainer(model)."
+    if callable(found):
+        return "Pass what it returns, or write it as the forward of a class of nn.Module."
+    return "Pass one, such as nn.Linear(4, 3)."
 
 
 def check_keywords(owner: str, given: Iterable[str], known: Iterable[str]) -> None:

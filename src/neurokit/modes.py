@@ -50,3 +50,10 @@ def set_modes(model: nn.Module, modes: Mapping[str, bool]) -> None:
     """Put back what ``get_modes`` returned; names that are gone are passed over."""
     for name, module in model.named_modules():
         module.training = modes.get(name, module.training)
+
+
+def trains_batch_norm(model: nn.Module) -> bool:
+    """Tell whether a BatchNorm layer will take statistics of a training batch."""
+    norms = [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    whole = not any(module.training for module in model.modules())
+    return any(module.training or whole for module in norms)

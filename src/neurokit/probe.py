@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from neurokit import modes
 from neurokit.arguments import suggestions
@@ -151,6 +152,11 @@ def _told_by(criterion: Criterion, predictions: Tensor, batch: Batch, how: Targe
         with torch.no_grad():
             criterion(predictions, batch.y, batch.weight)
     return task
+
+
+def has_lazy_parameters(model: nn.Module) -> bool:
+    """Tell whether some parameters take their shapes from the first batch, and have seen none."""
+    return any(is_lazy(parameter) for parameter in model.parameters())
 
 
 def call(model: nn.Module, x: Any) -> Any:

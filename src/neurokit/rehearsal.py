@@ -1,9 +1,10 @@
-"""Rehearsal: run something with a trainer, then have everything back as it was."""
+"""Rehearsal: run something with a trainer, then have everything back as it was, wholly or where it came to nothing."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+import logging
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +12,14 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from neurokit.seeding import preserved_rng
+from neurokit.seeding import preserved_rng, rng_state, set_rng_state
 
 if TYPE_CHECKING:
     from neurokit.trainer import Trainer
+
+logger = logging.getLogger("neurokit")
+
+_WITNESSES = 8  # of the smallest trainable parameters: if none of them moved, no step was made
 
 
 @contextmanager
@@ -43,20 +48,68 @@ def preserved(trainer: Trainer) -> Iterator[None]:
         vars(trainer).update(attributes)
 
 
-def _module_state(module: nn.Module) -> Any:
+@contextmanager
+def unsaid() -> Iterator[None]:
+    """Keep notes from being said."""
+
+    def refuse(record: logging.LogRecord) -> bool:
+        return False
+
+    logger.addFilter(refuse)
+    try:
+        yield
+    finally:
+        logger.removeFilter(refuse)
+
+
+@torch.no_grad()
+def undoing(trainer: Trainer) -> Callable[[], None]:
+    """Return what takes back a fit that has made no step yet: the trainer, buffers and random streams.
+
+    Costs no copy of the weights: a fit that has moved them stays as it is.
+    """
+    attributes, streams = dict(vars(trainer)), rng_state()
+    trainable = sorted((one for one in trainer.model.parameters() if one.requires_grad), key=Tensor.numel)
+    witnesses = [(one, one.detach().clone()) for one in trainable[:_WITNESSES]]  # fused steps leave _version alone
+    weights = [(one, one.class_weight, one.counts_ignored) for one in trainer.criteria()]
+    restore_buffers = _values(trainer.model.buffers())
+
+    @torch.no_grad()
+    def undo() -> None:
+        if trainer.state.updates or not all(torch.equal(one, before) for one, before in witnesses):
+            return
+        vars(trainer).update(attributes)
+        for criterion, class_weight, counts_ignored in weights:
+            criterion.class_weight, criterion.counts_ignored = class_weight, counts_ignored
+        restore_buffers()
+        set_rng_state(streams)
+
+    return undo
+
+
+def _values(tensors: Iterable[Tensor]) -> Callable[[], None]:
+    """Remember the values of tensors; return what puts them back in place. Lazy ones keep the shapes they take."""
+    before = [(one, one.detach().clone()) for one in tensors if not nn.parameter.is_lazy(one)]
+
+    @torch.no_grad()
+    def restore() -> None:
+        for tensor, value in before:
+            tensor.copy_(value)
+
+    return restore
+
+
+def _module_state(module: nn.Module) -> Callable[[], None]:
     """Remember a module; return what puts it back."""
-    tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
-    values = {name: None if nn.parameter.is_lazy(one) else one.detach().clone() for name, one in tensors.items()}
+    restore_values = _values([*module.parameters(), *module.buffers()])
     gradients = [(one, one.grad, None if one.grad is None else one.grad.clone()) for one in module.parameters()]
     trainable = [(one, one.requires_grad) for one in module.parameters()]
     modes = [(one, one.training) for one in module.modules()]
     extra = {name: one for name, one in module.state_dict().items() if not isinstance(one, Tensor)}
 
     def restore() -> None:
+        restore_values()
         with torch.no_grad():
-            for name, value in values.items():
-                if value is not None:
-                    tensors[name].copy_(value)
             for parameter, gradient, before in gradients:
                 parameter.grad = gradient
                 if gradient is not None and before is not None:
@@ -71,7 +124,7 @@ def _module_state(module: nn.Module) -> Any:
     return restore
 
 
-def _optimizer_state(optimizer: Optimizer) -> Any:
+def _optimizer_state(optimizer: Optimizer) -> Callable[[], None]:
     """Remember an optimizer; return what puts it back."""
     state = {parameter: copy.deepcopy(values) for parameter, values in optimizer.state.items()}
     groups = [(group, _group_values(group)) for group in optimizer.param_groups]

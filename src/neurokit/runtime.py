@@ -10,12 +10,22 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from neurokit.arguments import check_choice
 from neurokit.tree import map_tensors
 
 Precision = Literal["fp32", "bf16", "fp16"]
 Step = TypeVar("Step", bound=Callable[..., Any])
 
 _AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+_OTHER_NAMES = {  # what else they are called
+    "float32": "fp32", "float": "fp32", "32": "fp32", "bfloat16": "bf16", "bf16-mixed": "bf16", "float16": "fp16",
+    "half": "fp16", "16": "fp16", "16-mixed": "fp16",
+}  # fmt: skip
+
+
+def check_precision(precision: Any) -> None:
+    """Refuse what is no precision of ours, naming the one that was meant."""
+    check_choice("precision", precision, ("fp32", "bf16", "fp16"), **_OTHER_NAMES)
 
 
 class Runtime:

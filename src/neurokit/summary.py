@@ -56,6 +56,37 @@ def layer_table(
     return "\n".join([lines[0], rule, *lines[1:], rule, _totals(module), *notes])
 
 
+def training_notes(
+    *,
+    device: torch.device,
+    precision: str,
+    losses: Any,
+    optimizers: Mapping[str, Any],
+    metrics: Sequence[str],
+    task: str,
+    chosen: str,
+) -> list[str]:
+    """Return what a trainer does with a module, as lines to write below its table.
+
+    Args:
+        device: Where it trains.
+        precision: In which numbers.
+        losses: The loss's name, or names by output.
+        optimizers: By name; a single one under ``""``.
+        metrics: Their names.
+        task: What is asked, in words.
+        chosen: Where in the outputs the prediction is, in words; empty when it is the output itself.
+    """
+    notes = [
+        f"device     {device}, precision {precision}",
+        f"loss       {losses}",
+        f"optimizer  {', '.join(f'{name} {type(one).__name__}'.strip() for name, one in optimizers.items())}",
+        f"metrics    {', '.join(metrics) or '-'}",
+        f"task       {task}",
+    ]
+    return notes + ([f"prediction {chosen}"] if chosen else [])
+
+
 def _call(module: nn.Module, example: Any) -> Any:
     if isinstance(example, Mapping):
         return module(**example)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -66,3 +67,10 @@ class Task:
         """Return the task in a few words, such as ``"multiclass, 10 classes"``."""
         counted = "labels" if self.kind == "multilabel" else "classes"
         return f"{self.kind or 'not known'}" + (f", {self.num_classes} {counted}" if self.num_classes else "")
+
+
+def in_words(task: Task | Mapping[str, Task] | None) -> str:
+    """Return what a trainer is asked in a few words: one task, several by output name, or none yet."""
+    if isinstance(task, Mapping):
+        return "; ".join(f"{name}: {one.describe()}" for name, one in task.items())
+    return "told from loss and targets when fit begins" if task is None else task.describe()

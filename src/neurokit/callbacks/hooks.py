@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -169,6 +169,14 @@ _OTHER_LIBRARIES = {
 
 def _root(kind: type) -> str:
     return kind.__module__.partition(".")[0]
+
+
+def listed(callbacks: Any) -> list[Callback]:
+    """Return the callbacks as a list, also where there is one or none."""
+    if callbacks is None:
+        return []
+    several = isinstance(callbacks, Iterable) and not isinstance(callbacks, (Callback, str, Mapping, type))
+    return list(callbacks) if several else [callbacks]  # of one that is no callback Hooks says what it is
 
 
 def _check_parameters(callback: Callback, event: str) -> None:

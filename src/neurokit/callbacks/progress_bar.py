@@ -199,3 +199,8 @@ def _duration(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, seconds = divmod(round(seconds), 60)
     return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{minutes} min {seconds:02d} s"
+
+
+def progress(verbose: Literal["auto"] | int, total: int | None = None) -> list[Callback]:
+    """Return the progress bar, unless the run is to be silent."""
+    return [] if verbose == 0 else [ProgressBar(verbose, total=total)]

@@ -50,6 +50,14 @@ def known_inputs(x: Any, columns: list[Any]) -> dict[str, Known]:
     return known
 
 
+def restored_inputs(state: Mapping[str, Any] | None) -> dict[str, Known]:
+    """Return what a checkpoint remembers of inputs; nothing where it is of a time before that."""
+    return {
+        path: Known(tuple(one["columns"]), None if one["row"] is None else tuple(one["row"]))
+        for path, one in (state or {}).items()
+    }
+
+
 def read_like(x: Any, known: Mapping[str, Known], name: str, *, anew: bool = False) -> Any:
     """Return inputs with the columns of their tables in the order they had in ``fit``.
 

@@ -7,16 +7,19 @@ an ``Evaluation`` after the fit, and returns a ``Finding`` or ``None``. Its name
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+import inspect
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from neurokit.callbacks.callback import Callback
+from neurokit.callbacks.hooks import listed
 from neurokit.diagnostics import judgement, loaders, modes, outputs, reductions, rows, scales, schedules, steps
 from neurokit.diagnostics.evaluation import Evaluation
 from neurokit.diagnostics.finding import Finding
 from neurokit.diagnostics.first_epoch import Begun, FirstEpoch
 from neurokit.diagnostics.setup import Setup
+from neurokit.rehearsal import preserved, unsaid
 
 if TYPE_CHECKING:
     from neurokit.trainer import Trainer
@@ -144,4 +147,19 @@ def diagnose(trainer: Trainer, x: Any, y: Any = None, **fit_arguments: Any) -> l
         >>> [finding.code for finding in diagnose(trainer, torch.rand(8, 2), torch.arange(8) % 3)]
         ['double-softmax']
     """
-    return trainer.rehearse(x, y, steps=_REHEARSED_STEPS, **fit_arguments)
+    given = inspect.signature(trainer.fit).bind(x, y, **fit_arguments)
+    if isinstance(x, Iterator):
+        raise TypeError(
+            f"x is a {type(x).__name__}, which gives its batches once: a look would take them from the fit. Pass "
+            "something that can be gone through again (arrays, a Dataset, a DataLoader)."
+        )
+    given.apply_defaults()
+    arguments = given.arguments | {"callbacks": listed(given.arguments["callbacks"]), "resume": None}
+    with preserved(trainer), unsaid():
+        try:
+            return trainer.rehearse(arguments, _REHEARSED_STEPS)
+        except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
+            found = [finding for finding in trainer.findings if finding.code]
+            if not any(finding.level == "error" for finding in found):
+                found.append(Finding("error", str(error), "refused"))
+            return found

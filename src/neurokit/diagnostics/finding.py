@@ -34,6 +34,12 @@ class Finding:
         """Where the documentation explains it: a page and an anchor."""
         return f"diagnostics.html#{self.code}"
 
+    def as_error(self) -> ValueError:
+        """Return the error that ends a fit, with the check's name and how to leave it out."""
+        return ValueError(
+            f"{self.message} [{self.code}; fit(..., checks={{{self.code!r}: False}}) leaves this check out]"
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Return it as the run record keeps it."""
         return asdict(self)
