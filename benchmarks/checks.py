@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from neurokit import Trainer, diagnostics
+from neurokit import Trainer, diagnostics, planning
 
 ROUNDS = 6
 
@@ -71,14 +71,14 @@ def clocks() -> Iterator[dict[str, float]]:
 
     registries = [registry for registry in vars(diagnostics).values() if _is_registry(registry)]
     before = [dict(registry) for registry in registries]
-    setup = Trainer._setup
+    setup = planning.setup_of
     for registry in registries:
         registry.update({code: timed(code, check) for code, check in registry.items()})
-    Trainer._setup = timed("(what is known before)", setup)  # type: ignore[method-assign]
+    planning.setup_of = timed("(what is known before)", setup)
     try:
         yield spent
     finally:
-        Trainer._setup = setup  # type: ignore[method-assign]
+        planning.setup_of = setup
         for registry, checks in zip(registries, before, strict=True):
             registry.update(checks)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from torch import nn
 from torch.optim import LBFGS, Optimizer
 
 from neurokit.arguments import check_keywords, check_number, nearest, suggestions
+from neurokit.losses import Criterion
 
 _FUSED_ON_CPU = ("Adam", "AdamW", "SGD", "Adagrad")
 
@@ -202,6 +203,24 @@ def foreign_parameters(optimizers: Mapping[str, Optimizer], known: Iterable[nn.P
     return [one for optimizer in optimizers.values() for one in _held(optimizer) if one not in named]
 
 
+def describe_foreign(foreign: Sequence[nn.Parameter]) -> str:
+    """Return what to say of such parameters."""
+    return (
+        f"The optimizer holds {len(foreign)} parameter tensors, the first of shape {tuple(foreign[0].shape)}, "
+        "that are neither the model's nor the loss's: they learn where the loss uses them, and no checkpoint "
+        "can hold them. Make them the model's: model.temperature = parameter."
+    )
+
+
+def parameter_names(model: nn.Module, losses: Iterable[Criterion]) -> dict[nn.Parameter, str]:
+    """Return what each parameter of the model, and of the losses that have some, is saved by."""
+    names = {parameter: name for name, parameter in model.named_parameters()}
+    for index, one in enumerate(losses):
+        if isinstance(one.function, nn.Module):
+            names |= {parameter: f"loss.{index}.{name}" for name, parameter in one.function.named_parameters()}
+    return names
+
+
 def _held(optimizer: Optimizer) -> set[nn.Parameter]:
     return {parameter for group in optimizer.param_groups for parameter in group["params"]}
 
@@ -209,3 +228,18 @@ def _held(optimizer: Optimizer) -> set[nn.Parameter]:
 def needs_closure(optimizer: Optimizer) -> bool:
     """Tell whether an optimizer evaluates the loss itself, several times a step."""
     return isinstance(optimizer, LBFGS)
+
+
+def check_closure_alone(optimizers: Sequence[Optimizer], accumulate: int, *, scaled: bool) -> None:
+    """Refuse company for an optimizer that needs a closure.
+
+    Args:
+        optimizers: All that step.
+        accumulate: Batches in an accumulation window.
+        scaled: Whether gradients are scaled, as in fp16.
+    """
+    if len(optimizers) > 1 or accumulate > 1 or scaled:
+        raise ValueError(
+            "LBFGS evaluates the loss of a batch several times a step, so it works alone: with one optimizer, "
+            "accumulate=1 and precision 'fp32' or 'bf16'. Change these, or take another optimizer."
+        )

@@ -31,6 +31,7 @@ from neurokit.saved_state import read_to_resume
 from neurokit.state import TrainingState
 from neurokit.step import StepOutput
 from neurokit.task import Task
+from neurokit.tree import by_name
 
 if TYPE_CHECKING:
     from neurokit.trainer import Trainer
@@ -119,7 +120,7 @@ def plan_fit(
     updates = None if per_epoch is None else -(-per_epoch // trainer.runtime.accumulate)
     asked = checked_task(trainer.criterion, look.task, data.train)
     state = TrainingState(seed=seed, epochs=epochs, steps_per_epoch=per_epoch, updates_per_epoch=updates)
-    setup = _setup(trainer, data, reading.targets, look, state, callbacks) if codes else None
+    setup = setup_of(trainer, data, reading.targets, look, state, callbacks) if codes else None
     metrics = MetricSet.resolve(trainer.arguments["metrics"], asked)
     if setup is not None:
         _try_metrics(metrics, setup)
@@ -169,7 +170,7 @@ def _check_passes(data: TrainingData, epochs: int, steps_per_epoch: int | None) 
         )
 
 
-def _setup(
+def setup_of(
     trainer: Trainer,
     data: TrainingData,
     targets: Any,
@@ -177,18 +178,15 @@ def _setup(
     state: TrainingState,
     callbacks: list[Callback],
 ) -> Setup:
-    """What is known before the first step, for the checks."""
+    """Return what is known before the first step, for the checks."""
     convert = Conversion(floating_dtype(trainer.model), targets, look.casts)
     first = look.batch
     if first is None and not trainer.steps_itself and not probe.has_lazy_parameters(trainer.model):
         first = trainer.runtime.place(data.train.peek())
     batch = None if first is None else convert(first)
-    losses = trainer.criterion
-    if not isinstance(losses, dict):
-        losses = dict(zip([""], trainer.criteria(), strict=False))
     rehearsed = trainer.rehearsed or {}  # its callbacks do not run, and it has one epoch
     return Setup(
-        model=trainer.model, losses=losses, tasks=look.task if isinstance(look.task, dict) else {"": look.task},
+        model=trainer.model, losses=by_name(trainer.criterion) if trainer.criterion else {}, tasks=by_name(look.task),
         optimizers=optimizers_of(trainer.optimizers, vars(trainer)),
         callbacks=rehearsed.get("callbacks", callbacks), train=data.train, validation=data.validation,
         batch=batch, outputs=_outputs_with_graph(trainer, batch),

@@ -60,7 +60,7 @@ def training_notes(
     *,
     device: torch.device,
     precision: str,
-    losses: Any,
+    losses: str | Mapping[str, str],
     optimizers: Mapping[str, Any],
     metrics: Sequence[str],
     task: str,
@@ -204,3 +204,16 @@ def _bytes(number: float) -> str:
         if number < 1024:
             return f"{number:.1f} {unit}"
     return f"{number / 1024:.1f} GiB"
+
+
+class Printed(str):
+    """Text that was printed already: a prompt that echoes it shows nothing twice."""
+
+    def __repr__(self) -> str:
+        return ""
+
+
+def printed(text: str) -> Printed:
+    """Print a text, and return it."""
+    print(text)  # noqa: T201
+    return Printed(text)

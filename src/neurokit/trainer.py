@@ -14,7 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -37,20 +36,28 @@ from neurokit.data.conversion import Conversion
 from neurokit.data.finite import is_finite
 from neurokit.data.inputs import Known, restored_inputs
 from neurokit.data.memory import InMemoryLoader
-from neurokit.data.sources import Loader, make_loader
-from neurokit.data.targets import Targets
+from neurokit.data.sources import Loader, make_loader, refuse_other_rows
+from neurokit.data.targets import Targets, classes_by_name, take_classes
 from neurokit.data.training import Reading
 from neurokit.devices import select_device
 from neurokit.diagnostics import Evaluation, Finding
 from neurokit.diagnostics.rows import Selection, selection
-from neurokit.diagnostics.setup import Answer
+from neurokit.diagnostics.setup import Answer, compared
 from neurokit.distributed import check_strategy
 from neurokit.first_look import checked_task, look_at
 from neurokit.history import History
 from neurokit.losses import Criterion, check_takes_two, make_criterion
 from neurokit.means import RunningMeans
 from neurokit.metrics import MetricSet, check_metrics
-from neurokit.optimizers import check_optimizer, foreign_parameters, make_optimizers, needs_closure
+from neurokit.optimizers import (
+    check_closure_alone,
+    check_optimizer,
+    describe_foreign,
+    foreign_parameters,
+    make_optimizers,
+    needs_closure,
+    parameter_names,
+)
 from neurokit.outputs import output_fields, prediction
 from neurokit.plain_loop import loop_plan
 from neurokit.planning import Plan, plan_fit
@@ -65,8 +72,9 @@ from neurokit.signals import Signals
 from neurokit.state import TrainingState
 from neurokit.step import StepOutput as StepOutput
 from neurokit.step import require_gradient, score, step_logs, window_weight
-from neurokit.summary import layer_table, training_notes
+from neurokit.summary import layer_table, printed, training_notes
 from neurokit.task import Task, in_words
+from neurokit.tree import by_name
 
 logger = logging.getLogger("neurokit")
 
@@ -433,6 +441,7 @@ class Trainer:
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything a run goes on from, from weights and optimizers to history and random streams."""
+        names = parameter_names(self.model, self.criteria())
         return {
             "record": self.record.to_json(),
             "model": self.model.state_dict(),
@@ -440,9 +449,7 @@ class Trainer:
             "losses": [
                 one.function.state_dict() if isinstance(one.function, nn.Module) else {} for one in self.criteria()
             ],
-            "optimizers": {
-                name: checkpoint.optimizer_state(one, self._parameter_names()) for name, one in self.optimizers.items()
-            },
+            "optimizers": {name: checkpoint.optimizer_state(one, names) for name, one in self.optimizers.items()},
             "runtime": self.runtime.state_dict(),
             "callbacks": self._hooks.state_dict(),
             "state": self.state.state_dict(),
@@ -450,7 +457,7 @@ class Trainer:
             "metrics": self.metrics.state_dict(),
             "history": self.history.state_dict(),
             "data": {} if self._feed is None else self._feed.loader.state_dict(),
-            "classes": self._classes_state(),
+            "classes": classes_by_name(self._targets),
             "inputs": {path: known._asdict() for path, known in self._inputs.items()},
             "rng": rng_state(),
         }
@@ -474,7 +481,7 @@ class Trainer:
                 f"{sorted(self.optimizers)}. Build the trainer as the saved one was."
             )
         checkpoint.match(self.model, state["model"])
-        names = self._parameter_names()
+        names = parameter_names(self.model, self.criteria())
         for name, one in self.optimizers.items():
             checkpoint.match_optimizer(one, names, state["optimizers"][name])
         checkpoint.load_module(self.model, state["model"])
@@ -487,7 +494,8 @@ class Trainer:
         self.runtime.load_state_dict(state["runtime"])
         self.state.load_state_dict(state["state"])
         self._seeded = True
-        self._take_classes(state.get("classes"))
+        take_classes(self._targets, state.get("classes"))
+        self.task = None  # told again from the next data, with these labels
         self._inputs = restored_inputs(state.get("inputs"))
 
     def save(self, folder: str | Path) -> Path:
@@ -555,16 +563,14 @@ class Trainer:
             x: A few rows of input, from which the shapes come; without it, layers and parameters only.
         """
         example = None if x is None else self.place(self._evaluation_loader(x, None, None, 2).peek()).x
-        losses: Any = self.criterion.name if isinstance(self.criterion, Criterion) else "the model's own"
+        names: Any = self.criterion.name if isinstance(self.criterion, Criterion) else "the model's own"
         if isinstance(self.criterion, dict):
-            losses = {name: one.name for name, one in self.criterion.items()}
+            names = {name: one.name for name, one in self.criterion.items()}
         notes = training_notes(
-            device=self.runtime.device, precision=self.arguments["precision"], losses=losses,
+            device=self.runtime.device, precision=self.arguments["precision"], losses=names,
             optimizers=self.optimizers, metrics=self.metrics.names, task=in_words(self.task), chosen=self.chosen,
         )  # fmt: skip
-        text = layer_table(self.model, example, call=call, notes=notes)
-        print(text)  # noqa: T201
-        return Printed(text)
+        return printed(layer_table(self.model, example, call=call, notes=notes))
 
     def show_loop(self, **fit_arguments: Any) -> str:
         """Print, and return, the plain PyTorch program that trains to the weights of the last ``fit``, bit for bit.
@@ -583,9 +589,7 @@ class Trainer:
             given = signature.bind_partial(**fit_arguments)
             given.apply_defaults()
             plan = loop_plan(self, given.arguments)
-        text = show_loop(plan)
-        print(text)  # noqa: T201
-        return Printed(text)
+        return printed(show_loop(plan))
 
     def _note(self, text: str) -> None:
         """Say something worth knowing once, and keep it for the record."""
@@ -697,12 +701,7 @@ class Trainer:
         batch = self.place(batch)
         with modes.evaluating(self.model), torch.no_grad(), preserved_rng():
             outputs = self.predict_step(batch)
-        if isinstance(self.criterion, Criterion):
-            assert isinstance(self.task, Task)
-            return [Answer("", self.criterion, self.task, prediction(outputs), batch.y)]
-        assert isinstance(self.task, dict)
-        tasks, fields = self.task, output_fields(outputs)
-        return [Answer(name, one, tasks[name], fields[name], batch.y[name]) for name, one in self.criterion.items()]
+        return list(compared(by_name(self.criterion), by_name(self.task), outputs, batch.y))
 
     def rehearse(self, arguments: dict[str, Any], steps: int) -> list[Finding]:
         """Plan a fit, try its first steps if nothing stands against it, and return what was found.
@@ -759,12 +758,8 @@ class Trainer:
         if "selection-on-test" in self._codes and (by := selection(plan.hooks.callbacks, plan.data.validation)):
             self._selections = [*self._selections, by][-_SELECTIONS:]
         self._take(plan.look, validates=plan.data.validation is not None)
-        if foreign := foreign_parameters(self.optimizers, self._parameter_names()):
-            self._note(
-                f"The optimizer holds {len(foreign)} parameter tensors, the first of shape {tuple(foreign[0].shape)}, "
-                "that are neither the model's nor the loss's: they learn where the loss uses them, and no checkpoint "
-                "can hold them. Make them the model's: model.temperature = parameter."
-            )
+        if foreign := foreign_parameters(self.optimizers, parameter_names(self.model, self.criteria())):
+            self._note(describe_foreign(foreign))
         self._feed = loop.Feed(self, plan.data.train, cut=plan.arguments["steps_per_epoch"] is not None)
         self.history = History(self.monitors)
         self._shown = loop_plan(self, plan.arguments, plan)
@@ -800,13 +795,8 @@ class Trainer:
         self.optimizers = make_optimizers(self.arguments["optimizer"], self.model, self.arguments["learning_rate"], own)
         self._steppers = tuple(self.optimizers.values())
         self._closure = any(map(needs_closure, self._steppers))
-        if self._closure and (
-            len(self._steppers) > 1 or self.runtime.accumulate > 1 or self.runtime.scaler is not None
-        ):
-            raise ValueError(
-                "LBFGS evaluates the loss of a batch several times a step, so it works alone: with one optimizer, "
-                "accumulate=1 and precision 'fp32' or 'bf16'. Change these, or take another optimizer."
-            )
+        if self._closure:
+            check_closure_alone(self._steppers, self.runtime.accumulate, scaled=self.runtime.scaler is not None)
         self.runtime.prepare(self._steppers)
 
     def _resume(self, state: dict[str, Any] | None) -> None:
@@ -871,15 +861,7 @@ class Trainer:
 
     def _outputs(self, x: Any, batch_size: int | None, callbacks: Iterable[Callback], verbose: int) -> Iterator[Any]:
         loader = self._evaluation_loader(x, None, None, batch_size, may_be_empty=True)
-        if getattr(x, "drop_last", False):
-            raise ValueError(
-                "This DataLoader drops its last rows, and each row has a prediction. Pass drop_last=False."
-            )
-        if not loader.in_order:
-            raise ValueError(
-                "This DataLoader shuffles, so predictions would not be in the order of its data. "
-                "Pass one with shuffle=False. [shuffled-prediction]"
-            )
+        refuse_other_rows(x, loader)
         if probe.has_lazy_parameters(self.model):
             probe.forward_once(self.model, self.place(loader.peek()).x, self.conversion.dtype)
             self._make_optimizers()
@@ -917,34 +899,6 @@ class Trainer:
             return task
         targets = self._targets if name is None else self._targets[name]
         return Task() if criterion is None else probe.infer_task(criterion, predictions, None, targets)
-
-    # ------------------------------------------------------------------------------------------- names of what is saved
-
-    def _parameter_names(self) -> dict[nn.Parameter, str]:
-        names = {parameter: name for name, parameter in self.model.named_parameters()}
-        for index, one in enumerate(self.criteria()):
-            if isinstance(one.function, nn.Module):
-                names |= {parameter: f"loss.{index}.{name}" for name, parameter in one.function.named_parameters()}
-        return names
-
-    def _classes_state(self) -> Any:
-        """The user's own labels, by output name where there are several."""
-        by_name = self._targets if isinstance(self._targets, dict) else {"": self._targets}
-        return {name: None if one.classes is None else one.classes.tolist() for name, one in by_name.items()}
-
-    def _take_classes(self, state: Mapping[str, Any] | None) -> None:
-        by_name = self._targets if isinstance(self._targets, dict) else {"": self._targets}
-        for name, classes in (state or {}).items():
-            if name in by_name:
-                by_name[name].classes = None if classes is None else np.asarray(classes)
-        self.task = None  # told again from the next data, with these labels
-
-
-class Printed(str):
-    """Text that was printed already: a prompt that echoes it shows nothing twice."""
-
-    def __repr__(self) -> str:
-        return ""
 
 
 def _targets_for(criterion: Criterion | dict[str, Criterion] | None, dtype: torch.dtype) -> Any:

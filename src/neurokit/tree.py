@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import PackedSequence
+
+Value = TypeVar("Value")
 
 
 def map_tensors(function: Callable[[Tensor], Any], value: Any) -> Any:
@@ -27,3 +29,8 @@ def map_tensors(function: Callable[[Tensor], Any], value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return type(value)(map_tensors(function, member) for member in value)
     return value
+
+
+def by_name(value: Value | dict[str, Value]) -> dict[str, Value]:
+    """Return what a trainer has once for each output, by the output's name; what it has once only, under ``""``."""
+    return value if isinstance(value, dict) else {"": value}

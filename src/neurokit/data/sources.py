@@ -194,6 +194,17 @@ def _refuse_no_data(x: Any, name: str) -> None:
     )
 
 
+def refuse_other_rows(x: Any, loader: Loader) -> None:
+    """Refuse a loader whose predictions would not be one for each row of its data, in their order."""
+    if getattr(x, "drop_last", False):
+        raise ValueError("This DataLoader drops its last rows, and each row has a prediction. Pass drop_last=False.")
+    if not loader.in_order:
+        raise ValueError(
+            "This DataLoader shuffles, so predictions would not be in the order of its data. "
+            "Pass one with shuffle=False. [shuffled-prediction]"
+        )
+
+
 def refuse_endless(x: Any, name: str) -> None:
     """Refuse an iterator that is known never to end, where all of it is asked for."""
     if isinstance(x, (cycle, count)) or (isinstance(x, repeat) and length_hint(x, -1) < 0):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from neurokit.arguments import suggestions
 from neurokit.data.arrays import Array, holds_numbers, is_sparse, map_leaves, to_tensor
-from neurokit.tree import map_tensors
+from neurokit.tree import by_name, map_tensors
 
 TargetKind = Literal["classes", "binary", "values"]
 
@@ -183,3 +184,17 @@ def _unless_numbers(labels: Array) -> Array | None:
 
 def _is_missing(label: Any) -> bool:
     return label is None or type(label).__name__ == "NAType" or bool(label != label)
+
+
+def classes_by_name(targets: Targets | dict[str, Targets]) -> dict[str, list[Any] | None]:
+    """Return the user's own labels, by output name where there are several: what a checkpoint remembers."""
+    by_output = by_name(targets).items()
+    return {name: None if one.classes is None else one.classes.tolist() for name, one in by_output}
+
+
+def take_classes(targets: Targets | dict[str, Targets], state: Mapping[str, Any] | None) -> None:
+    """Put back what ``classes_by_name`` returned."""
+    by_output = by_name(targets)
+    for name, classes in (state or {}).items():
+        if name in by_output:
+            by_output[name].classes = None if classes is None else np.asarray(classes)

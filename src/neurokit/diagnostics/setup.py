@@ -39,6 +39,15 @@ class Answer(NamedTuple):
     targets: Any
 
 
+def compared(
+    losses: Mapping[str, Criterion], tasks: Mapping[str, Task], outputs: Any, targets: Any
+) -> Iterator[Answer]:
+    """Yield each loss with what it compares of a batch's outputs and targets."""
+    for name, criterion in losses.items():
+        predictions = output_fields(outputs)[name] if name else prediction(outputs)
+        yield Answer(name, criterion, tasks[name], predictions, targets[name] if name else targets)
+
+
 @dataclass(frozen=True)
 class Setup:
     """A fit that was planned and has not begun.
@@ -95,10 +104,7 @@ class Setup:
         """Yield each loss with what it compares; nothing where the user's code decides that."""
         if not self.plain or self.outputs is None or self.batch is None or self.batch.y is None:
             return
-        for name, criterion in self.losses.items():
-            predictions = output_fields(self.outputs)[name] if name else prediction(self.outputs)
-            targets = self.batch.y[name] if name else self.batch.y
-            yield Answer(name, criterion, self.tasks[name], predictions, targets)
+        yield from compared(self.losses, self.tasks, self.outputs, self.batch.y)
 
     def in_training(self, answer: Answer) -> Answer:
         """Return the same answer as training mode gives it; as it is where that fails."""
