@@ -10,6 +10,7 @@ from torch import Tensor
 
 from neurokit import checkpoint
 from neurokit.arguments import check_path
+from neurokit.data.inputs import restored_inputs
 from neurokit.history import History
 from neurokit.record import RunRecord
 from neurokit.state import TrainingState
@@ -80,6 +81,7 @@ def _checked(state: dict[str, Any], folder: str | Path, limits: checkpoint.Limit
         History().load_state_dict(state["history"])
         TrainingState().load_state_dict(state["state"])
         RunRecord.from_json(state["record"], limits=limits)
+        restored_inputs(state.get("inputs"))
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError, RuntimeError) as error:
         raise checkpoint.CheckpointError(f"{folder} holds no state of a Trainer: {error!r:.300}.") from error
     return state

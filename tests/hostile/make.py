@@ -495,7 +495,7 @@ CHECKPOINTS = [
     Case("run whose step is elsewhere", "load", linked_step, says="meta.json"),
     Case("folder of torch.distributed.checkpoint", "load", distributed, says="meta.json"),
     Case("sound one with a pickle beside", "load", with_file("evil.pkl"), error=""),
-    Case("file for a folder", "load", pickled(4), says="meta.json"),
+    Case("file for a folder", "load", pickled(4), "OSError", "is a file"),
 ]  # fmt: skip
 
 

@@ -234,16 +234,21 @@ def _verify(folder: Path, limits: Limits = LIMITS) -> dict[str, Any]:
         raise CheckpointError(f"{folder} has more than the {limits.total_bytes:,} bytes that are read.")
     for name, written in meta["files"].items():
         path = folder / name
-        if not os.path.lexists(path):
-            raise CheckpointError(f"The checkpoint {folder} is incomplete: {name} is missing.")
-        with open_regular(path) as file:
-            size = os.fstat(file.fileno()).st_size
-            if size != written["size"]:
-                wrong = f"it has {size:,} bytes and was written with {written['size']:,}"
-                raise CheckpointError(f"{path} is damaged: {wrong}.")
-            if measure(file.fileno()) != written:
-                raise CheckpointError(f"{path} is damaged: its content is not what was written (SHA-256 differs).")
+        try:
+            with open_regular(path) as file:
+                _compare(path, file.fileno(), written)
+        except FileNotFoundError:
+            raise CheckpointError(f"The checkpoint {folder} is incomplete: {name} is missing.") from None
     return meta
+
+
+def _compare(path: Path, handle: int, written: Mapping[str, Any]) -> None:
+    """Raise if an open file is not the one that was written."""
+    size = os.fstat(handle).st_size
+    if size != written["size"]:
+        raise CheckpointError(f"{path} is damaged: it has {size:,} bytes and was written with {written['size']:,}.")
+    if measure(handle) != written:
+        raise CheckpointError(f"{path} is damaged: its content is not what was written (SHA-256 differs).")
 
 
 def _read_meta(folder: Path) -> dict[str, Any]:
@@ -252,9 +257,10 @@ def _read_meta(folder: Path) -> dict[str, Any]:
         beside_it = os.listdir(folder.parent) if folder.parent.is_dir() else []
         hint = suggestions(folder.name, beside_it) or " Pass the folder that was saved to."
         raise FileNotFoundError(f"There is no checkpoint {folder}.{hint}")
-    if not os.path.lexists(path):
-        raise CheckpointError(f"{folder} is not a complete checkpoint: it has no {META}.")
-    content = _content(path, LIMITS)
+    try:
+        content = _content(path, LIMITS)
+    except FileNotFoundError:
+        raise CheckpointError(f"{folder} is not a complete checkpoint: it has no {META}.") from None
     try:
         meta = parse_json(content)
         sealed = _seal({name: value for name, value in meta.items() if name != "sha256"})

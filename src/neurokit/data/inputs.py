@@ -52,10 +52,15 @@ def known_inputs(x: Any, columns: list[Any]) -> dict[str, Known]:
 
 def restored_inputs(state: Mapping[str, Any] | None) -> dict[str, Known]:
     """Return what a checkpoint remembers of inputs; nothing where it is of a time before that."""
-    return {
+    found = {
         path: Known(tuple(one["columns"]), None if one["row"] is None else tuple(one["row"]))
         for path, one in (state or {}).items()
     }
+    for path, known in found.items():
+        names, sizes = (path, *known.columns), known.row or ()
+        if not all(isinstance(name, str) for name in names) or not all(type(size) is int for size in sizes):
+            raise TypeError(f"the input {path!r:.40} is remembered as {known!r:.80}")
+    return found
 
 
 def read_like(x: Any, known: Mapping[str, Known], name: str, *, anew: bool = False) -> Any:

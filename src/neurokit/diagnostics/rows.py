@@ -250,11 +250,19 @@ def _known_rows(validation: InMemoryLoader) -> Callable[[Any], float | None] | N
     return share
 
 
+def _reference(dataset: Any) -> Callable[[], Any]:
+    """A way to a dataset that does not keep it alive, where its class allows that: a list does not."""
+    try:
+        return weakref.ref(dataset)
+    except TypeError:
+        return lambda: dataset
+
+
 def _known_indices(validation: Any) -> Callable[[Any], float | None] | None:
     source = _source(validation)
     if source is None:
         return None
-    dataset, rows = weakref.ref(source.dataset), source.rows
+    dataset, rows = _reference(source.dataset), source.rows
 
     def share(loader: Any) -> float | None:
         other = _source(loader)
