@@ -7,6 +7,7 @@ import functools
 import inspect
 import logging
 import re
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 
@@ -15,8 +16,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from neurokit.arguments import nearest, question
+from neurokit.broadcasting import Broadcasts
 from neurokit.data.targets import TargetKind
 from neurokit.means import SUM
+from neurokit.seeding import preserved_rng
 
 logger = logging.getLogger("neurokit")
 
@@ -188,6 +191,7 @@ class Criterion:
         self._mean_over = self._what_the_mean_is_over()
         self._class_weight: Tensor | None = None
         self._device, self._dtype = torch.device("cpu"), torch.get_default_dtype()
+        self._own_shape: bool | None = None  # not known yet
         self._told = False
         self._prepare()
 
@@ -308,6 +312,8 @@ class Criterion:
             return targets
         same_rows = targets.shape[:1] == expected[:1]
         if same_rows and [size for size in targets.shape if size != 1] == [size for size in expected if size != 1]:
+            if self.kind is None and self.takes_own_shape(predictions, targets):
+                return targets
             self._tell(targets.shape, expected)
             return targets.reshape(expected)
         if self.kind is None:
@@ -319,6 +325,26 @@ class Criterion:
             f"The model gives {tuple(predictions.shape)}, for which {self.name!r} takes targets of shape "
             f"{tuple(expected)}, and these have {tuple(targets.shape)}. {mend}"
         )
+
+    def takes_own_shape(self, predictions: Tensor, targets: Tensor) -> bool:
+        """Tell whether a function of the user's gives predictions the targets' shape itself; tried once, on one batch.
+
+        Then it must get them as they are: given the predictions' shape, it would compare each row with all.
+        """
+        if self._own_shape is None:
+            reshaped = targets.reshape(predictions.shape)
+            self._own_shape = self._mixes_rows(predictions, reshaped) and not self._mixes_rows(predictions, targets)
+        return self._own_shape
+
+    def _mixes_rows(self, predictions: Tensor, targets: Tensor) -> bool:
+        """Tell whether the function broadcasts row against row, or refuses these shapes."""
+        with torch.enable_grad(), preserved_rng(), Broadcasts() as seen, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's own, about the sizes
+            try:
+                self.function(predictions.detach().requires_grad_(), targets)
+            except Exception:
+                return True
+        return seen.shapes is not None
 
     def _tell(self, given: torch.Size, taken: torch.Size) -> None:
         if not self._told:

@@ -79,6 +79,11 @@ def check_optimizer(optimizer: Any, model: nn.Module, learning_rate: float | Non
 
 
 def _check_kind(optimizer: Any, learning_rate: float | None) -> None:
+    if isinstance(optimizer, nn.Module):
+        raise TypeError(
+            f"optimizer is a {type(optimizer).__name__}, a module, and it takes a name, a class, a factory or an "
+            "instance of torch.optim. Pass optimizer='adam', and the module as model."
+        )
     if isinstance(optimizer, str):
         _by_name(optimizer)
     elif not isinstance(optimizer, Optimizer) and not callable(optimizer):

@@ -77,7 +77,8 @@ class Plan:
         if getattr(self.data.train, "joins", False):
             yield "The last batch would have one row, too few for BatchNorm: it joins the batch before it."
         if self.arguments["resume"] is not None and self.restored is None:
-            yield f"{self.arguments['resume']} holds no checkpoint to resume from: the run starts at the beginning."
+            folder = self.arguments["resume"]
+            yield f"{folder} holds no sound checkpoint to resume from: the run starts at the beginning."
 
 
 def plan_fit(

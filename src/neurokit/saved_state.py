@@ -97,3 +97,5 @@ def _check_kinds(state: Mapping[str, Any]) -> None:
         entries = state[name].values() if isinstance(state[name], dict) else state[name]
         if not all(isinstance(entry, inner) for entry in entries):
             raise TypeError(f"{name} holds what is no {inner.__name__}")
+    if not all(isinstance(key, str) for one in state["losses"] for key in one):
+        raise TypeError("losses holds a name that is no text")

@@ -63,4 +63,7 @@ class TrainingState:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take back what ``state_dict`` gave."""
         for name in self._SAVED:
-            setattr(self, name, int(state[name]))
+            if type(state[name]) is not int or (state[name] < 0 and name != "seed"):
+                raise ValueError(f"{name} is a count of 0 or more, and the state holds {state[name]!r:.40}.")
+        for name in self._SAVED:
+            setattr(self, name, state[name])

@@ -484,6 +484,9 @@ class Trainer:
         names = parameter_names(self.model, self.criteria())
         for name, one in self.optimizers.items():
             checkpoint.match_optimizer(one, names, state["optimizers"][name])
+        for criterion, own in zip(self.criteria(), state.get("losses", []), strict=False):
+            if isinstance(criterion.function, nn.Module) and own:
+                checkpoint.match(criterion.function, own)
         checkpoint.load_module(self.model, state["model"])
         modes.set_modes(self.model, state["modes"])
         for criterion, own in zip(self.criteria(), state.get("losses", []), strict=False):
@@ -758,7 +761,9 @@ class Trainer:
         if "selection-on-test" in self._codes and (by := selection(plan.hooks.callbacks, plan.data.validation)):
             self._selections = [*self._selections, by][-_SELECTIONS:]
         self._take(plan.look, validates=plan.data.validation is not None)
-        if foreign := foreign_parameters(self.optimizers, parameter_names(self.model, self.criteria())):
+        replaced = any(finding.code == "not-in-optimizer" for finding in self.findings)  # which says it all
+        foreign = foreign_parameters(self.optimizers, parameter_names(self.model, self.criteria()))
+        if foreign and not replaced:
             self._note(describe_foreign(foreign))
         self._feed = loop.Feed(self, plan.data.train, cut=plan.arguments["steps_per_epoch"] is not None)
         self.history = History(self.monitors)

@@ -189,6 +189,8 @@ def explained(place: Path, size: int, outcome: str = "What was there is unchange
 
 
 def _advice(error: OSError) -> str:
+    if error.errno == errno.EFBIG:
+        return "Files of this process may not be larger: raise the limit (ulimit -f)."
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "Free some space, or keep fewer checkpoints."
     if error.errno == errno.EIO:

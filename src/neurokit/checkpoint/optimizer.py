@@ -111,9 +111,20 @@ def match_optimizer(optimizer: Optimizer, names: Names, state: Mapping[str, Any]
             f"The saved {kind} had its parameters in groups of {[*map(len, saved_groups)]}, and here they are grouped "
             f"otherwise, {[*map(len, groups)]}. Group them as in the saved run. Nothing was loaded."
         )
+    for group, saved in zip(optimizer.param_groups, state["param_groups"], strict=False):
+        for option, value in group.items():
+            if _is_number(value) and option in saved and not _is_number(saved[option]):
+                raise CheckpointError(
+                    f"The saved {kind} has {option}={saved[option]!r:.40}, which is no number. It is not what an "
+                    "optimizer wrote. Nothing was loaded."
+                )
     for group in optimizer.param_groups:
         for param in group["params"] if "fused" in group else ():
             _check_fused(names[param], param, saved_state.get(names[param], {}))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, Tensor)) and not isinstance(value, bool)
 
 
 def _check_fused(name: str, param: Tensor, state: Mapping[str, Any]) -> None:

@@ -21,6 +21,7 @@ from neurokit.diagnostics.setup import Answer
 _CLASS_LOSSES = (nn.CrossEntropyLoss, nn.NLLLoss)
 _ROWS, _MOST_VALUES = 512, 2**20
 _FEW_ROWS = 64  # of which a single class may be chance
+_SOME_UPDATES = 50  # before that, running statistics may not have arrived
 _MANY_UPDATES = 200  # after which a model that learns tells classes apart
 
 
@@ -105,7 +106,9 @@ def _tells_one(answer: Answer, updates: int) -> Finding | None:
     logits = answer.predictions.float()
     constant = bool((logits.std(0) <= 1e-6 * (1 + logits.abs().amax())).all())
     learnt_nothing = updates >= _MANY_UPDATES and loss > 0.98 * prior
-    if not (constant or learnt_nothing or (updates and loss > 3 * math.log(answer.task.num_classes or 2))):
+    if not (
+        constant or learnt_nothing or (updates >= _SOME_UPDATES and loss > 3 * math.log(answer.task.num_classes or 2))
+    ):
         return None
     right = (told == true).double().mean().item()
     label = told[0].item() if answer.task.classes is None else answer.task.classes.tolist()[int(told[0])]

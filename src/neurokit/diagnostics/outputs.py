@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
+from neurokit.broadcasting import Broadcasts, crosses
 from neurokit.diagnostics.finding import Finding
 from neurokit.diagnostics.graph import last_operation, operation_name, operation_range, softmax_under_softmax
 from neurokit.diagnostics.setup import Answer, Setup
@@ -175,7 +174,7 @@ def broadcast_loss(setup: Setup) -> Finding | None:
     """Predictions (N, 1) against targets (N,) in a loss of the user's, which compares each row with all (S3)."""
     if setup.batch is None or setup.outputs is None or not _may_broadcast(setup):
         return None
-    with warnings.catch_warnings(), _Broadcasts() as seen:
+    with warnings.catch_warnings(), Broadcasts() as seen:
         warnings.simplefilter("ignore")  # torch's own, about the sizes; what was seen says more
         setup.trial()
     if seen.shapes is None:
@@ -194,11 +193,14 @@ def _may_broadcast(setup: Setup) -> bool:
     """Whether a loss of the user's gets, or may make, shapes whose rows are not on the same axis. Free."""
     assert setup.batch is not None
     if setup.plain:
-        pairs = [(one.predictions, one.targets) for one in setup.answers() if one.criterion.kind is None]
-        return any(_crosses(one, other) and not _is_reshaped(one, other) for one, other in pairs)
+        own = [one for one in setup.answers() if one.criterion.kind is None and crosses(one.predictions, one.targets)]
+        for one in own:
+            if one.predictions.numel() == one.targets.numel():
+                one.criterion.takes_own_shape(one.predictions, one.targets)  # found out here, and kept
+        return bool(own)
     targets = setup.batch.y.values() if isinstance(setup.batch.y, Mapping) else [setup.batch.y]
     return any(
-        _crosses(one, other) or (_is_column(one) and _is_column(other))  # of which a squeeze makes the other shape
+        crosses(one, other) or (_is_column(one) and _is_column(other))  # of which a squeeze makes the other shape
         for one in _tensors(setup.outputs)
         for other in targets
     )
@@ -207,54 +209,6 @@ def _may_broadcast(setup: Setup) -> bool:
 def _is_column(tensor: Any) -> bool:
     """Whether a tensor holds one number a row, in whichever shape."""
     return isinstance(tensor, Tensor) and tensor.ndim > 0 and tensor.numel() == len(tensor) > 1
-
-
-def _is_reshaped(predictions: Tensor, targets: Any) -> bool:
-    """Whether ``Criterion`` gives these one shape, before it calls the user's function."""
-    sizes = [[size for size in one.shape if size != 1] for one in (predictions, targets) if isinstance(one, Tensor)]
-    return len(sizes) == 2 and sizes[0] == sizes[1] and predictions.shape[:1] == targets.shape[:1]
-
-
-def _crosses(one: Any, other: Any) -> bool:
-    """Whether broadcasting would put the rows of one along another axis of the other, of length one."""
-    if not isinstance(one, Tensor) or not isinstance(other, Tensor):
-        return False
-    short, long = sorted((one, other), key=lambda tensor: tensor.ndim)
-    gap = long.ndim - short.ndim
-    if not short.ndim or not gap or len(short) != len(long) or len(short) < 2 or long.shape[gap] != 1:
-        return False
-    pairs = zip(reversed(short.shape), reversed(long.shape), strict=False)
-    return all(a == b or 1 in (a, b) for a, b in pairs)
-
-
-class _Broadcasts(TorchFunctionMode):
-    """Notes the shapes of the first predictions and targets that an operation broadcast row against row.
-
-    Attributes:
-        shapes: Of predictions and targets; ``None`` while none was seen.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.shapes: tuple[tuple[int, ...], tuple[int, ...]] | None = None
-
-    def __torch_function__(
-        self, function: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
-        result = function(*args, **(kwargs or {}))
-        tensors = [one for one in (*args, *(kwargs or {}).values()) if isinstance(one, Tensor)]
-        if self.shapes is None and len(tensors) == 2 and isinstance(result, Tensor):
-            # predictions learn and targets do not; two of a kind are a comparison of pairs, which is meant
-            learning = [one for one in tensors if one.requires_grad]
-            given = [one for one in tensors if not one.requires_grad]
-            if len(learning) == len(given) == 1 and _crosses(*tensors) and _is_of_rows(result, tensors):
-                self.shapes = tuple(learning[0].shape), tuple(given[0].shape)
-        return result
-
-
-def _is_of_rows(result: Tensor, compared: list[Tensor]) -> bool:
-    """Whether a result came from broadcasting: of the common shape, or one number that was made of it."""
-    return result.ndim == 0 or result.shape == torch.broadcast_shapes(*(one.shape for one in compared))
 
 
 # ------------------------------------------------------------------------------------------------ targets out of reach

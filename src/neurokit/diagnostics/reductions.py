@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable, Iterator
 from itertools import islice
 from types import FunctionType
@@ -65,7 +66,8 @@ def _adds_up(loss: Callable[..., Any], predictions: Tensor, targets: Any) -> boo
     if not isinstance(targets, Tensor) or targets.shape[:1] != predictions.shape[:1]:
         return False
     once, twice = predictions.detach()[:_MOST_ROWS], targets[:_MOST_ROWS]
-    with torch.no_grad(), preserved_rng():
+    with torch.no_grad(), preserved_rng(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's own, about the sizes
         try:
             single, double = loss(once, twice), loss(torch.cat([once, once]), torch.cat([twice, twice]))
         except Exception:  # the user's own loss, which may know its batch size
