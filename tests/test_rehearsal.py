@@ -149,3 +149,16 @@ def test_an_error_in_a_step_is_a_finding_and_leaves_everything_as_it_was():
     before = everything(trainer)
     assert [(one.code, one.message) for one in nk.diagnose(trainer, X, Y)] == [("refused", "no step")]
     assert same(before, everything(trainer))
+
+
+def test_a_forgotten_optimizer_step_is_found_without_training():
+    class Forgets(Trainer):
+        def train_step(self, batch):
+            self.optimizer.zero_grad()
+            loss = self.compute_loss(batch).loss
+            loss.backward()
+            return {"loss": loss}
+
+    (finding,) = nk.diagnose(Forgets(nn.Linear(4, 3), loss="cross_entropy", device="cpu"), X, Y)
+    assert finding.code == "nothing-learns"
+    assert "call optimizer.step()" in finding.message

@@ -46,3 +46,14 @@ def test_a_resumed_fit_counts_on():
 def test_a_state_without_a_counter_is_refused():
     with pytest.raises(KeyError, match="updates"):
         TrainingState().load_state_dict({name: 0 for name in trained().state_dict() if name != "updates"})
+
+
+@pytest.mark.parametrize(("name", "value"), [("epoch", -5), ("step", 1.5), ("batch", "3"), ("updates", True)])
+def test_counts_that_are_none_are_refused_and_nothing_is_taken(name, value):
+    state, saved = trained(), TrainingState().state_dict() | {name: value}
+    before = state.state_dict()
+
+    with pytest.raises(ValueError, match=f"{name} is a count"):
+        state.load_state_dict(saved)
+
+    assert state.state_dict() == before

@@ -719,7 +719,7 @@ class Trainer:
         if any(finding.level == "error" for finding in plan.findings):
             return plan.findings
         self.rehearsed = plan.arguments
-        few = min(steps, plan.state.steps_per_epoch or steps)
+        few = steps if self.steps_itself else min(steps, plan.state.steps_per_epoch or steps)  # it may accumulate
         self.fit(**arguments | {"callbacks": (), "epochs": 1, "steps_per_epoch": few, "verbose": 0})
         found = [finding for finding in self.findings if finding.code]
         return list(dict.fromkeys([*plan.findings, *found]))

@@ -370,3 +370,14 @@ def test_a_state_in_an_optimizers_own_form_is_only_for_one_that_has_such_a_form(
 
     with pytest.raises(CheckpointError, match="Nothing was loaded"):
         load_optimizer_state(optimizer, names, optimizer_state(optimizer, names) | {"own": optimizer.state_dict()})
+
+
+def test_an_option_that_is_no_number_is_refused():
+    model = nn.Linear(2, 1)
+    optimizer = torch.optim.Adam(model.parameters())
+    names = {parameter: name for name, parameter in model.named_parameters()}
+    state = checkpoint.optimizer_state(optimizer, names)
+    state["param_groups"][0]["lr"] = "os.system"
+
+    with pytest.raises(checkpoint.CheckpointError, match="which is no number"):
+        checkpoint.match_optimizer(optimizer, names, state)

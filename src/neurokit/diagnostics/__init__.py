@@ -70,6 +70,7 @@ EVALUATED = _by_code(
 
 
 _REHEARSED_STEPS = 4
+_OWN_STEPS = 16  # of a step of the user's own, which may accumulate over several batches
 
 
 def chosen(checks: bool | Mapping[str, bool]) -> set[str]:
@@ -157,7 +158,7 @@ def diagnose(trainer: Trainer, x: Any, y: Any = None, **fit_arguments: Any) -> l
     arguments = given.arguments | {"callbacks": listed(given.arguments["callbacks"]), "resume": None}
     with preserved(trainer), unsaid():
         try:
-            return trainer.rehearse(arguments, _REHEARSED_STEPS)
+            return trainer.rehearse(arguments, _OWN_STEPS if trainer.steps_itself else _REHEARSED_STEPS)
         except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
             found = [finding for finding in trainer.findings if finding.code]
             if not any(finding.level == "error" for finding in found):

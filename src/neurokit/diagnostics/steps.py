@@ -15,6 +15,8 @@ from neurokit.diagnostics.first_epoch import FirstEpoch
 from neurokit.diagnostics.setup import Setup
 from neurokit.seeding import preserved_rng
 
+_MANY_STEPS = 16
+
 
 def not_in_optimizer(setup: Setup) -> Finding | None:
     """Parameters could learn and will not: no optimizer holds them, as after a layer was replaced."""
@@ -174,7 +176,7 @@ def _why_nothing_moves(
         return f"No gradient arrived at any of them: {what} that was made from the model's outputs, not detached."
     steps = None if epoch.at_work is None else sum(epoch.at_work.updates.values())
     if epoch.setup.steps_itself and steps == 0 and epoch.trainer.runtime.scaler is None:
-        if epoch.setup.rehearsal:  # a step of the user's own may accumulate over more batches than were tried
+        if epoch.setup.rehearsal and epoch.trainer.state.step < _MANY_STEPS:  # it may accumulate over more batches
             return None
         return "Gradients arrive and no optimizer steps: call optimizer.step() in train_step, after loss.backward()."
     if _held(optimizers).isdisjoint(trainable[name] for name in arrived):
