@@ -78,7 +78,7 @@ class Plan:
             yield "The last batch would have one row, too few for BatchNorm: it joins the batch before it."
         if self.arguments["resume"] is not None and self.restored is None:
             folder = self.arguments["resume"]
-            yield f"{folder} holds no sound checkpoint to resume from: the run starts at the beginning."
+            yield f"{folder} holds no checkpoint to resume from that is sound: the run starts at the beginning."
 
 
 def plan_fit(
