@@ -89,7 +89,9 @@ def in_words(figures: dict[str, Any]) -> str:
     """Return figures as one line."""
     shown = {key: f"{value:,}" if isinstance(value, int) else value for key, value in figures.items()}
     return ", ".join(
-        f"{value:.3g} {key}" if isinstance(value, float) else f"{value} {key}" for key, value in shown.items()
+        f"{value:.3g} {key}" if isinstance(value, float) else f"{value} {key}"
+        for key, value in shown.items()
+        if value != ""  # the first of none
     )
 
 
