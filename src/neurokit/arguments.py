@@ -185,6 +185,25 @@ def check_keywords(owner: str, given: Iterable[str], known: Iterable[str]) -> No
             raise TypeError(f"{owner} has no argument {name!r}.{hint} {takes}")
 
 
+def check_binds_two(function: Callable[..., Any], name: str, call: str, mend: str) -> None:
+    """Refuse what cannot be called with two arguments, before anything is trained.
+
+    Args:
+        function: What is to be called so. A builtin that shows no signature passes.
+        name: What it is called.
+        call: Who calls it with what, as in "A metric is called with (y_true, y_pred)".
+        mend: What to do instead.
+    """
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind(None, None)
+    except TypeError as error:
+        raise TypeError(f"{call}, and {name}{signature} cannot be: {error}. {mend}") from None
+
+
 def suggests_arguments(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
     """Let a method answer a misspelt keyword with its nearest ones, where Python only says that it is unexpected.
 

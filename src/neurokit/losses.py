@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from neurokit.arguments import nearest, question
+from neurokit.arguments import check_binds_two, nearest, question
 from neurokit.broadcasting import Broadcasts
 from neurokit.data.targets import TargetKind
 from neurokit.means import SUM
@@ -123,18 +123,13 @@ def check_takes_two(loss: Callable[..., Any], argument: str = "loss") -> None:
     Example:
         >>> check_takes_two(nn.MSELoss())
     """
-    try:
-        signature = inspect.signature(loss.forward if isinstance(loss, nn.Module) else loss)
-    except (TypeError, ValueError):  # a builtin that shows none
-        return
-    try:
-        signature.bind(None, None)
-    except TypeError as error:
-        name = getattr(loss, "__name__", type(loss).__name__)
-        raise TypeError(
-            f"{argument} is called with (predictions, targets), and {name}{signature} cannot be: {error}. Write a "
-            f"function of these two around it: lambda predictions, targets: {name}(...)."
-        ) from None
+    name = getattr(loss, "__name__", type(loss).__name__)
+    check_binds_two(
+        loss.forward if isinstance(loss, nn.Module) else loss,
+        name,
+        f"{argument} is called with (predictions, targets)",
+        f"Write a function of these two around it: lambda predictions, targets: {name}(...).",
+    )
 
 
 def _class_by_name(name: str, argument: str) -> type[nn.Module]:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from neurokit.arguments import check_choice, nearest, question, suggestions, suggests_arguments
+from neurokit.arguments import check_binds_two, check_choice, nearest, question, suggestions, suggests_arguments
 from neurokit.seeding import preserved_cpu_rng
 from neurokit.task import Kind, Task
 
@@ -108,18 +108,13 @@ def _sklearn_name(function: Callable[..., Any]) -> str:
 
 def _check_takes_two(function: Callable[..., Any]) -> None:
     """Refuse a function that the end of an epoch could not call."""
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):  # a builtin that shows none
-        return
-    try:
-        signature.bind(None, None)
-    except TypeError as error:
-        name = getattr(function, "__name__", type(function).__name__)
-        raise TypeError(
-            f"A metric is called with (y_true, y_pred), and {name}{signature} cannot be: {error}. Write a function of "
-            f"these two around it, such as def metric(y_true, y_pred): return {name}(...)."
-        ) from None
+    name = getattr(function, "__name__", type(function).__name__)
+    check_binds_two(
+        function,
+        name,
+        "A metric is called with (y_true, y_pred)",
+        f"Write a function of these two around it, such as def metric(y_true, y_pred): return {name}(...).",
+    )
 
 
 def _takes_weight(function: Callable[..., Any]) -> bool:

@@ -31,21 +31,27 @@ def preserved(trainer: Trainer) -> Iterator[None]:
     Costs a copy of them. Lazy parameters that took their shapes keep these.
     """
     modules = [trainer.model, *(one.function for one in trainer.criteria() if isinstance(one.function, nn.Module))]
-    attributes = dict(vars(trainer))
-    shallow = [(one, dict(vars(one))) for one in (trainer.state, trainer.runtime, *trainer.criteria())]
     weights = [_module_state(module) for module in modules]
     optimizers = [_optimizer_state(optimizer) for optimizer in trainer.optimizers.values()]
+    with preserved_attributes(trainer, trainer.state, trainer.runtime, *trainer.criteria()):
+        try:
+            with preserved_rng():
+                yield
+        finally:
+            for restore in (*weights, *optimizers):
+                restore()
+
+
+@contextmanager
+def preserved_attributes(*objects: Any) -> Iterator[None]:
+    """Run a block and give objects back the attributes they had: the same ones, whatever happened to them inside."""
+    before = [(one, dict(vars(one))) for one in objects]
     try:
-        with preserved_rng():
-            yield
+        yield
     finally:
-        for restore in (*weights, *optimizers):
-            restore()
-        for one, values in shallow:
+        for one, values in before:
             vars(one).clear()
             vars(one).update(values)
-        vars(trainer).clear()
-        vars(trainer).update(attributes)
 
 
 @contextmanager

@@ -6,12 +6,12 @@ an ``Evaluation`` after the fit, and returns a ``Finding`` or ``None``. Its name
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from neurokit.arguments import suggestions
 from neurokit.callbacks.callback import Callback
 from neurokit.callbacks.hooks import listed
 from neurokit.diagnostics import judgement, loaders, modes, outputs, reductions, rows, scales, schedules, steps
@@ -94,23 +94,26 @@ def chosen(checks: bool | Mapping[str, bool]) -> set[str]:
         raise TypeError(f"checks is True, False, or a dict such as {{'double-softmax': False}}, got {checks!r}.")
     for code in checks:
         if code not in known:
-            nearest = difflib.get_close_matches(str(code), known, n=3)
-            hint = f" Did you mean {' or '.join(map(repr, nearest))}?" if nearest else ""
+            hint = suggestions(str(code), known)
             raise ValueError(f"There is no check named {code!r}.{hint} Known: {', '.join(sorted(known))}.")
     return {code for code in known if checks.get(code, True)}
 
 
 def judge(evaluation: Evaluation, codes: set[str]) -> list[Finding]:
     """Make the checks of an evaluation, and return what they found."""
-    found = ((code, check(evaluation)) for code, check in EVALUATED.items() if code in codes)
-    return [replace(finding, code=code) for code, finding in found if finding is not None]
+    return _made(EVALUATED, evaluation, codes)
 
 
 def examine(setup: Setup, codes: set[str]) -> list[Finding]:
     """Make the checks that need no training, and return what they found; a rehearsal was examined before."""
     if setup.rehearsal:
         return []
-    found = ((code, check(setup)) for code, check in BEFORE.items() if code in codes)
+    return _made(BEFORE, setup, codes)
+
+
+def _made(checks: Mapping[str, Callable[[Any], Finding | None]], subject: Any, codes: set[str]) -> list[Finding]:
+    """Make those of the checks that were chosen, and return what they found, with their codes."""
+    found = ((code, check(subject)) for code, check in checks.items() if code in codes)
     return [replace(finding, code=code) for code, finding in found if finding is not None]
 
 

@@ -18,6 +18,7 @@ from neurokit.diagnostics.finding import Finding
 from neurokit.diagnostics.first_epoch import FirstEpoch
 from neurokit.diagnostics.setup import Setup
 from neurokit.losses import NUMBERS
+from neurokit.rehearsal import preserved_attributes
 from neurokit.seeding import preserved_rng
 from neurokit.tree import map_tensors
 
@@ -170,15 +171,12 @@ class _Look:
 
     def call(self, batch: Batch) -> Any:
         """Return the step's output, or ``None`` where the user's code does not take these rows."""
-        attributes = dict(vars(self.trainer))  # it may count its calls
+        counters = preserved_attributes(self.trainer)  # it may count its calls
         try:
-            with modes.evaluating(self.trainer.model), torch.no_grad(), preserved_rng():
+            with counters, modes.evaluating(self.trainer.model), torch.no_grad(), preserved_rng():
                 return self.trainer.compute_loss(batch)
         except Exception:
             return None
-        finally:
-            vars(self.trainer).clear()
-            vars(self.trainer).update(attributes)
 
 
 def _look(epoch: FirstEpoch) -> _Look | None:
