@@ -65,6 +65,7 @@ def test_what_is_imported_at_run_time_is_declared() -> None:
 
     assert declared == {
         "torch", "torchvision", "numpy", "pandas", "scikit-learn", "shap", "tqdm", "matplotlib", "safetensors",
+        "jinja2", "pyyaml",
     }  # fmt: skip
 
 

@@ -323,7 +323,8 @@ def _examine() -> dict[str, Any]:
 
 def _versions() -> dict[str, str | None]:
     """Return the version of each package neurokit needs, ``None`` for one that is missing."""
-    needed = ("torch", "torchvision", "numpy", "pandas", "scikit-learn", "shap", "tqdm", "matplotlib", "safetensors")
+    needed = ("torch", "torchvision", "numpy", "pandas", "scikit-learn", "shap", "tqdm", "matplotlib",
+              "safetensors", "jinja2", "pyyaml")  # fmt: skip
     found: dict[str, str | None] = dict.fromkeys(needed)
     for name in needed:
         with suppress(metadata.PackageNotFoundError):

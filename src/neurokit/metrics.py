@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from neurokit import totals
 from neurokit.arguments import check_binds_two, check_choice, nearest, question, suggestions, suggests_arguments
 from neurokit.seeding import preserved_cpu_rng
 from neurokit.task import Kind, Task
@@ -435,73 +436,6 @@ def _summed(values: Tensor, weight: Tensor | None) -> Tensor:
     return values.sum(0, dtype=_widest(values.device) if values.is_floating_point() else torch.int64)
 
 
-# From the sums of an epoch to its number, on the host in float64.
-
-
-class _Totals(NamedTuple):
-    sums: Array
-    weight: float
-    rows: int
-    kind: Kind | None
-
-
-def _mean(totals: _Totals) -> float:
-    return float((totals.sums / totals.weight).mean())
-
-
-def _root_mean(totals: _Totals) -> float:
-    return float(np.sqrt(totals.sums / totals.weight).mean())
-
-
-def _r2(totals: _Totals) -> float:
-    """Return the explained share of the targets' variance; 1 or 0 for constant targets, as scikit-learn has it."""
-    squared_errors, deviations, squares = totals.sums
-    spread = np.asarray(squares - deviations**2 / totals.weight)
-    constant = np.where(squared_errors == 0, 1.0, 0.0)
-    share = np.where(spread > 0, 1 - squared_errors / np.where(spread > 0, spread, 1), constant)
-    return float(share.mean()) if totals.rows > 1 else math.nan
-
-
-def _precision(totals: _Totals) -> float:
-    hits, predicted, _ = _judged(totals)
-    return float(_ratio(hits, predicted).mean())
-
-
-def _recall(totals: _Totals) -> float:
-    hits, _, true = _judged(totals)
-    return float(_ratio(hits, true).mean())
-
-
-def _f1(totals: _Totals) -> float:
-    hits, predicted, true = _judged(totals)
-    return float(_ratio(2 * hits, predicted + true).mean())
-
-
-def _judged(totals: _Totals) -> Array:
-    """Return the columns of the class counts that are averaged over: the second of two, else those that occur."""
-    counts = totals.sums
-    if totals.kind == "multilabel":
-        return counts
-    return counts[:, 1:] if counts.shape[1] == 2 else counts[:, counts[1] + counts[2] > 0]
-
-
-def _ratio(part: Array, whole: Array) -> Array:
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole != 0)
-
-
-def _balanced_accuracy(totals: _Totals) -> float:
-    hits, _, true = totals.sums
-    return float((hits[true > 0] / true[true > 0]).mean())
-
-
-def _matthews_corrcoef(totals: _Totals) -> float:
-    """Return the correlation of predicted and true classes (Gorodkin 2004); 0 where one of them never varies."""
-    hits, predicted, true = totals.sums
-    covariance = hits.sum() * true.sum() - predicted @ true
-    variances = (predicted.sum() ** 2 - predicted @ predicted) * (true.sum() ** 2 - true @ true)
-    return float(covariance / np.sqrt(variances)) if variances > 0 else 0.0
-
-
 # The two that need every score at once.
 
 
@@ -536,7 +470,7 @@ class _Streaming(NamedTuple):
 
     key: str
     sums: Callable[[_Batch], Tensor]
-    finish: Callable[[_Totals], float]
+    finish: Callable[[totals.Totals], float]
     direction: Direction
     kinds: tuple[Kind, ...]
     least_classes: int = 0
@@ -551,7 +485,7 @@ class _Ranking(NamedTuple):
 
 
 def _top_k_accuracy(k: int) -> _Streaming:
-    return _Streaming(f"top_{k}_hits", functools.partial(_top_k_hits, k=k), _mean, "max", ("multiclass",), k + 1)
+    return _Streaming(f"top_{k}_hits", functools.partial(_top_k_hits, k=k), totals.mean, "max", ("multiclass",), k + 1)
 
 
 _TOP_K = r"top_([1-9]\d*)_accuracy"
@@ -559,20 +493,20 @@ _ANY: tuple[Kind, ...] = ("binary", "multiclass", "multilabel")
 _ONE: tuple[Kind, ...] = ("binary", "multiclass")
 _NUMBERS: tuple[Kind, ...] = ("regression",)
 _NAMED: dict[str, _Streaming | _Ranking] = {
-    "accuracy": _Streaming("hits", _hits, _mean, "max", _ANY),
+    "accuracy": _Streaming("hits", _hits, totals.mean, "max", _ANY),
     "top_k_accuracy": _top_k_accuracy(5),
-    "log_loss": _Streaming("log_losses", _log_losses, _mean, "min", _ANY),
-    "precision": _Streaming("class_counts", _class_counts, _precision, "max", _ANY),
-    "recall": _Streaming("class_counts", _class_counts, _recall, "max", _ANY),
-    "f1": _Streaming("class_counts", _class_counts, _f1, "max", _ANY),
-    "balanced_accuracy": _Streaming("class_counts", _class_counts, _balanced_accuracy, "max", _ONE),
-    "matthews_corrcoef": _Streaming("class_counts", _class_counts, _matthews_corrcoef, "max", _ONE),
+    "log_loss": _Streaming("log_losses", _log_losses, totals.mean, "min", _ANY),
+    "precision": _Streaming("class_counts", _class_counts, totals.precision, "max", _ANY),
+    "recall": _Streaming("class_counts", _class_counts, totals.recall, "max", _ANY),
+    "f1": _Streaming("class_counts", _class_counts, totals.f1, "max", _ANY),
+    "balanced_accuracy": _Streaming("class_counts", _class_counts, totals.balanced_accuracy, "max", _ONE),
+    "matthews_corrcoef": _Streaming("class_counts", _class_counts, totals.matthews_corrcoef, "max", _ONE),
     "roc_auc": _Ranking(_roc_auc, _ANY),
     "average_precision": _Ranking(_average_precision, _ANY),
-    "mae": _Streaming("absolute_errors", _absolute_errors, _mean, "min", _NUMBERS),
-    "mse": _Streaming("squared_errors", _squared_errors, _mean, "min", _NUMBERS),
-    "rmse": _Streaming("squared_errors", _squared_errors, _root_mean, "min", _NUMBERS),
-    "r2": _Streaming("spreads", _spreads, _r2, "max", _NUMBERS),
+    "mae": _Streaming("absolute_errors", _absolute_errors, totals.mean, "min", _NUMBERS),
+    "mse": _Streaming("squared_errors", _squared_errors, totals.mean, "min", _NUMBERS),
+    "rmse": _Streaming("squared_errors", _squared_errors, totals.root_mean, "min", _NUMBERS),
+    "r2": _Streaming("spreads", _spreads, totals.r2, "max", _NUMBERS),
 }
 
 
@@ -907,12 +841,12 @@ class MetricSet:
         if self._rows == 0:
             return dict.fromkeys(self.names, math.nan)
         weight, *sums = _to_host([self._weight, *self._sums.values()], self._device)
-        totals = {
-            key: _Totals(total, float(weight), self._rows, self._task.kind)
+        summed = {
+            key: totals.Totals(total, float(weight), self._rows, self._task.kind)
             for key, total in zip(self._sums, sums, strict=True)
         }
         values = {
-            name: float(metric.finish(totals[metric.key])) if weight > 0 else math.nan
+            name: float(metric.finish(summed[metric.key])) if weight > 0 else math.nan
             for name, metric in self._streaming.items()
         }
         values |= {name: _as_number(name, metric.compute()) for name, metric in self._objects.items()}

@@ -27,9 +27,14 @@ from torch.optim import Optimizer
 
 from neurokit import __version__
 from neurokit.checkpoint import Limits, check_exists, open_regular, parse_json, replace_file
+from neurokit.data.memory import InMemoryLoader
 from neurokit.devices import describe_device
+from neurokit.signature import balance
+from neurokit.summary import layer_table
+from neurokit.task import Task, in_words
 
 MAX_HASHED_BYTES = 64 << 20
+_ADDED_LATER = frozenset(("signature", "balance", "assessments", "explanation", "answers"))  # older records lack them
 SHOWN = 32  # so many numbers of an array are written out; of a longer one, type and shape
 
 
@@ -49,14 +54,20 @@ class RunRecord:
         data: A fingerprint of each array that was trained on.
         split: How validation rows were chosen: ``how``, ``fraction``, ``seed`` and ``indices``.
         parameters: Every argument of ``Trainer`` and ``fit``.
-        model: Class, number of parameters, and how many of them were trained.
+        model: Class, number of parameters, how many of them were trained, bytes, and the table of layers.
         task: What the model was asked for.
+        signature: What goes in (names, dtypes, shapes, columns) and what comes out (kinds, classes).
+        balance: Of each data set, the rows of each class, or mean, deviation and range of its numbers.
         hardware: Device, CPU, cores, memory, accelerators, threads, and whether algorithms were deterministic.
         timings: When the run started, its seconds, and the seconds of each epoch.
         findings: What the checks before and during training noticed.
         metrics: The logs of the last epoch, and the best value of each.
         epochs_run: Epochs completed.
         stop_reason: Why it ended; ``None`` while it goes on.
+        assessments: What ``nk.assess`` found, by the name of the data, as ``Assessment.to_dict`` gives it. A model card
+            writes this, and the next two.
+        explanation: What ``nk.explain`` found, as ``explanations.summarize`` gives it.
+        answers: What only a person knows: licence, uses, limits.
 
     Example:
         >>> record = RunRecord(seed=42, epochs_run=3, stop_reason="completed")
@@ -74,12 +85,17 @@ class RunRecord:
     parameters: dict[str, Any] = field(default_factory=dict)
     model: dict[str, Any] = field(default_factory=dict)
     task: dict[str, Any] = field(default_factory=dict)
+    signature: dict[str, Any] = field(default_factory=dict)
+    balance: dict[str, Any] = field(default_factory=dict)
     hardware: dict[str, Any] = field(default_factory=dict)
     timings: dict[str, Any] = field(default_factory=dict)
     findings: list[dict[str, Any]] = field(default_factory=list)
     metrics: dict[str, Any] = field(default_factory=dict)
     epochs_run: int = 0
     stop_reason: str | None = None
+    assessments: dict[str, Any] = field(default_factory=dict)
+    explanation: dict[str, Any] = field(default_factory=dict)
+    answers: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def begin(
@@ -91,7 +107,8 @@ class RunRecord:
         parameters: Mapping[str, Any],
         data: Mapping[str, Any],
         split: Mapping[str, Any],
-        task: str,
+        task: Task | Mapping[str, Task] | None,
+        signature: Mapping[str, Any],
     ) -> RunRecord:
         """Return what can be said of a run before its first epoch.
 
@@ -102,9 +119,11 @@ class RunRecord:
             parameters: Every argument of ``Trainer`` and ``fit``.
             data: The loaders by what they are for; ``None`` for one that is not there.
             split: How validation rows were chosen; empty when they were not.
-            task: What is asked, in words.
+            task: What is asked, by output name where there are several.
+            signature: What goes in and comes out, as ``signature.signature`` tells it.
         """
         sizes = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
+        loaders = {name: loader for name, loader in data.items() if isinstance(loader, InMemoryLoader)}
         return cls(
             versions=collect_versions(),
             seed=torch.initial_seed(),
@@ -117,8 +136,12 @@ class RunRecord:
                 "class": type(model).__qualname__,
                 "parameters": sum(size for size, _ in sizes),
                 "trainable": sum(size for size, trains in sizes if trains),
+                "bytes": sum(tensor.nbytes for tensor in [*model.parameters(), *model.buffers()]),
+                "layers": layer_table(model),
             },
-            task={"description": task},
+            task={"description": in_words(task)},
+            signature=dict(signature),
+            balance={name: balance(loader.targets(), task) for name, loader in loaders.items()},
             hardware=hardware(device),
             timings={"epochs": []},
         )
@@ -177,6 +200,7 @@ class RunRecord:
         if not isinstance(values, dict):
             raise ValueError(f"This is not the record of a run: it holds a {type(values).__name__}.")
         kinds = {name: _kinds(hint) for name, hint in get_type_hints(cls).items()}
+        values = dict.fromkeys(_ADDED_LATER & set(kinds) - set(values), {}) | values
         if set(values) != set(kinds):
             unknown, missing = sorted(set(values) - set(kinds)), sorted(set(kinds) - set(values))
             raise ValueError(

@@ -31,6 +31,7 @@ from neurokit.arguments import (
 from neurokit.callbacks.callback import Callback
 from neurokit.callbacks.hooks import Hooks, listed
 from neurokit.callbacks.progress_bar import progress
+from neurokit.data.background import background
 from neurokit.data.batch import Batch
 from neurokit.data.conversion import Conversion
 from neurokit.data.finite import is_finite
@@ -69,6 +70,7 @@ from neurokit.runtime import Runtime, check_precision, floating_dtype
 from neurokit.seeding import preserved_rng, rng_state, set_rng_state
 from neurokit.show_loop import LoopPlan, show_loop
 from neurokit.signals import Signals
+from neurokit.signature import signature
 from neurokit.state import TrainingState
 from neurokit.step import StepOutput as StepOutput
 from neurokit.step import require_gradient, score, step_logs, window_weight
@@ -156,6 +158,7 @@ class Trainer:
         self._targets = _targets_for(self.criterion, floating_dtype(model))
         self._inputs: Mapping[str, Known] = {}
         self.conversion = Conversion(floating_dtype(model), self._targets)
+        self.background: Any = None  # rows of the latest fit's training inputs, on the host
         self.chosen = ""  # where in the model's outputs the prediction is, in words
         self._hooks = Hooks((), self)
         self._feed: loop.Feed | None = None
@@ -296,16 +299,7 @@ class Trainer:
             >>> Trainer(nn.Linear(1, 1), loss="mse", metrics=["mae"]).evaluate(x, x).keys()
             dict_keys(['loss', 'mae'])
         """
-        loader = self._evaluation_loader(x, y, sample_weight, batch_size)
-        if getattr(x, "drop_last", False):
-            self._note("This DataLoader drops its last rows, so they are not evaluated. Pass one with drop_last=False.")
-        if self.task is None or probe.has_lazy_parameters(self.model):
-            look = look_at(self, loader, self._targets, checks=True)
-            self.metrics = MetricSet.resolve(self.arguments["metrics"], look.task)
-            self._take(look, validates=False)
-        checked_task(self.criterion, self.task, loader)
-        self._learn_casts(loader)
-        self._note_untrained()
+        loader = self._judged_loader(x, y, sample_weight, batch_size)
         hooks = Hooks([*listed(callbacks), *progress(verbose, loader.num_batches)], self)
         with closing(loader):
             logs = loop.eval_epoch(self, loader, hooks)
@@ -316,6 +310,33 @@ class Trainer:
         if self._codes and not self.is_fitting:
             self._judge(loader, logs)
         return logs
+
+    def answered(
+        self, x: Any, y: Any = None, *, batch_size: int | None = None, sample_weight: Any = None
+    ) -> Iterator[tuple[Batch, StepOutput]]:
+        """Yield each batch with what the model says of it in eval mode: predictions, targets and losses, on the device.
+
+        This is what ``evaluate`` sums up, for whoever needs the rows: ``nk.assess`` does.
+
+        Args:
+            x: As in ``evaluate``.
+            y: As in ``evaluate``.
+            batch_size: As in ``evaluate``.
+            sample_weight: As in ``evaluate``.
+
+        Example:
+            >>> trainer = Trainer(nn.Linear(1, 1), loss="mse")
+            >>> [output.predictions.shape for _, output in trainer.answered(torch.ones(4, 1), torch.ones(4, 1))]
+            [torch.Size([4, 1])]
+        """
+        loader = self._judged_loader(x, y, sample_weight, batch_size)
+        with closing(loader):
+            for batch in loop.placed(self, loader):
+                with modes.evaluating(self.model), torch.no_grad():  # a consumer may train between two batches
+                    output = self.compute_loss(batch)
+                yield batch, output
+        if self._codes and not self.is_fitting:
+            self._judge(loader, {})
 
     @suggests_arguments
     def predict(
@@ -770,10 +791,12 @@ class Trainer:
         self._shown = loop_plan(self, plan.arguments, plan)
         self._fit_began = self._epoch_began = time.perf_counter()
         self.record = RunRecord.begin(
-            self.model, self.runtime.device, data_seed=plan.state.seed, task=in_words(self.task),
+            self.model, self.runtime.device, data_seed=plan.state.seed, task=self.task,
             split=plan.data.split, parameters=self.arguments | plan.arguments,
             data={"train": plan.data.train, "validation": plan.data.validation},
+            signature=signature(None if plan.look.batch is None else plan.look.batch.x, self._inputs, self.task),
         )  # fmt: skip
+        self.background = background(plan.data.train, plan.look.batch, plan.state.seed)
         for text in plan.notes(self.model):
             self._note(text)
 
@@ -845,6 +868,20 @@ class Trainer:
         how = self.reading(self.state.seed)._asdict()
         how |= {"batch_size": batch_size, "default_batch_size": 256, "may_be_empty": may_be_empty}
         return make_loader(x, y, weight, **how)
+
+    def _judged_loader(self, x: Any, y: Any, weight: Any, batch_size: int | None) -> Loader:
+        """A loader of rows with targets, once it is known what is asked and that they can be compared."""
+        loader = self._evaluation_loader(x, y, weight, batch_size)
+        if getattr(x, "drop_last", False):
+            self._note("This DataLoader drops its last rows, so they are not evaluated. Pass one with drop_last=False.")
+        if self.task is None or probe.has_lazy_parameters(self.model):
+            look = look_at(self, loader, self._targets, checks=True)
+            self.metrics = MetricSet.resolve(self.arguments["metrics"], look.task)
+            self._take(look, validates=False)
+        checked_task(self.criterion, self.task, loader)
+        self._learn_casts(loader)
+        self._note_untrained()
+        return loader
 
     def _learn_casts(self, loader: Loader) -> None:
         """See how whole numbers are cast whose dtype was not met before."""

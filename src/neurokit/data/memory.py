@@ -106,6 +106,13 @@ class InMemoryLoader:
         """Return some rows of the columns as one batch."""
         return self._rebuild(tuple(_gather(column, rows) for column in self.columns))
 
+    def targets(self) -> Any:
+        """Return the targets of the rows of this loader; ``None`` without."""
+        rows = self.rows
+        if self.y is None or rows is None:
+            return self.y
+        return map_leaves(lambda column, _: _gather(column, rows), self.y, "y")
+
     def around(self, found: list[NotFinite]) -> Batch:
         """Return a batch that holds the first rows that are not finite, and others beside them."""
         bad = {row for one in found for row in one.rows}
