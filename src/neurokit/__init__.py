@@ -14,6 +14,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from neurokit.assessment import Assessment as Assessment
+    from neurokit.assessment import Decisions as Decisions
+    from neurokit.assessment import Estimate as Estimate
+    from neurokit.assessment import Policy as Policy
+    from neurokit.assessment import SensitiveFeatureWarning as SensitiveFeatureWarning
+    from neurokit.assessment import assess as assess
+    from neurokit.assessment import check_features as check_features
     from neurokit.callbacks import EMA as EMA
     from neurokit.callbacks import SWA as SWA
     from neurokit.callbacks import Callback as Callback
@@ -71,6 +78,15 @@ _ROOMS = {
     "checkpoint": ["Limits"],
     "torch_files": ["import_pt"],
     "plots": ["plots"],
+    "assessment": [
+        "assess",
+        "Assessment",
+        "Policy",
+        "Decisions",
+        "Estimate",
+        "check_features",
+        "SensitiveFeatureWarning",
+    ],
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 

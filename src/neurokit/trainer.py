@@ -312,7 +312,7 @@ class Trainer:
         return logs
 
     def answered(
-        self, x: Any, y: Any = None, *, batch_size: int | None = None, sample_weight: Any = None
+        self, x: Any, y: Any = None, *, batch_size: int | None = None, sample_weight: Any = None, judged: bool = True
     ) -> Iterator[tuple[Batch, StepOutput]]:
         """Yield each batch with what the model says of it in eval mode: predictions, targets and losses, on the device.
 
@@ -323,6 +323,7 @@ class Trainer:
             y: As in ``evaluate``.
             batch_size: As in ``evaluate``.
             sample_weight: As in ``evaluate``.
+            judged: Make the checks that ``evaluate`` makes; not of rows that validated, which are known to have.
 
         Example:
             >>> trainer = Trainer(nn.Linear(1, 1), loss="mse")
@@ -335,7 +336,7 @@ class Trainer:
                 with modes.evaluating(self.model), torch.no_grad():  # a consumer may train between two batches
                     output = self.compute_loss(batch)
                 yield batch, output
-        if self._codes and not self.is_fitting:
+        if judged and self._codes and not self.is_fitting:
             self._judge(loader, {})
 
     @suggests_arguments

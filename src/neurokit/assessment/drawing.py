@@ -1,0 +1,228 @@
+"""Drawing: an assessment's pictures, drawn by scikit-learn's displays where it has one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from neurokit.assessment.assessment import Assessment
+
+_MOST_CURVES = 10  # of more classes the ones told apart worst are drawn
+_NAMES = (
+    "metrics", "confusion_matrix", "roc", "precision_recall", "calibration", "residuals", "predicted_actual", "errors"
+)  # fmt: skip
+
+
+class Plots:
+    """Pictures of an assessment: each takes ``ax``, returns the Axes and shows nothing; ``data`` has their numbers.
+
+    Without ``ax`` a figure is made through ``matplotlib.pyplot``, so that a notebook shows it.
+
+    Args:
+        assessment: What is drawn.
+
+    Example:
+        >>> from neurokit.assessment import Assessment
+        >>> assessment = Assessment.from_arrays([0, 0, 1, 1], [0.1, 0.6, 0.8, 0.9], kind="binary")
+        >>> axes = assessment.plots.roc()
+        >>> list(assessment.plots.data("roc").columns)
+        ['false_positive_rate', 'true_positive_rate', 'threshold']
+    """
+
+    def __init__(self, assessment: Assessment) -> None:
+        self._of = assessment
+
+    def __dir__(self) -> list[str]:
+        return [*_NAMES, "data", "suited"]
+
+    def suited(self) -> list[str]:
+        """Return the names of the pictures that this task has."""
+        if self._of.kind == "regression":
+            return ["metrics", "predicted_actual", "residuals", "errors"] if self._of.y_true.ndim == 1 else ["metrics"]
+        curves = ["roc", "precision_recall", "calibration", "errors"]
+        return ["metrics", *curves] if self._of.kind == "multilabel" else ["metrics", "confusion_matrix", *curves]
+
+    def data(self, name: str, **options: Any) -> pd.DataFrame:
+        """Return the numbers that a picture shows, as a table.
+
+        Args:
+            name: The picture's, such as ``"roc"``.
+            **options: Of the picture, ``ax`` aside.
+
+        Raises:
+            ValueError: If there is no such picture, or the task does not have it.
+        """
+        from neurokit.arguments import check_choice
+
+        check_choice("name", name, _NAMES)
+        if name == "metrics":
+            return self._of.to_frame()
+        if name == "calibration":
+            return self._of.calibration(**options).table
+        if name == "predicted_actual":
+            return self._of.residuals()[["actual", "predicted"]]
+        if name == "errors":
+            return self._errors()
+        table: pd.DataFrame = getattr(self._of, name)(**options)
+        return table
+
+    def metrics(self, ax: Axes | None = None) -> Axes:
+        """Draw every metric between 0 and 1 with its interval, beside the baseline's; of numbers, the errors."""
+        table = self._of.to_frame()
+        if self._of.kind == "regression":
+            table = table.drop(index=["r2", "mean_error"])
+        else:
+            table = table.drop(index=[name for name in table.index if name in ("log_loss",)])
+        table = table[::-1]
+        axes = _axes(ax, (5.6, 0.36 * len(table) + 1.2))
+        places = np.arange(len(table))
+        ends = np.abs(table[["low", "high"]].to_numpy().T - table["value"].to_numpy())
+        axes.errorbar(table["value"], places, xerr=np.nan_to_num(ends), fmt="o", color="C0", capsize=3, label="model")
+        axes.plot(table["baseline"], places, "x", color="0.45", label="baseline")
+        axes.set_yticks(places, [str(name).replace("_", " ") for name in table.index])
+        axes.set_xlabel(f"value and {100 * self._of.confidence:g} % interval, n = {self._of.n}")
+        axes.grid(axis="x", alpha=0.3)
+        axes.legend()
+        return axes
+
+    def confusion_matrix(self, ax: Axes | None = None, normalize: Literal["true", "pred", "all"] | None = None) -> Axes:
+        """Draw how often each class was taken for each other: actual down, predicted across."""
+        from sklearn.metrics import ConfusionMatrixDisplay
+
+        counted = self._of.confusion_matrix(normalize)
+        side = max(4.0, 1.5 + 0.5 * len(counted))
+        axes = _axes(ax, (side, side))
+        whole = normalize is None and (counted == counted.round()).all(axis=None)
+        shown = counted.to_numpy().round().astype(np.int64) if whole else counted.to_numpy()
+        display = ConfusionMatrixDisplay(shown, display_labels=self._of.names)
+        display.plot(ax=axes, cmap="Blues", colorbar=False, values_format="d" if whole else ".2f",
+                     xticks_rotation="vertical" if max(map(len, self._of.names)) > 4 else "horizontal")  # fmt: skip
+        axes.set(xlabel="predicted", ylabel="actual")
+        return axes
+
+    def roc(self, ax: Axes | None = None) -> Axes:
+        """Draw true against false positive rate over all thresholds, a curve for each class where there are more."""
+        from sklearn.metrics import RocCurveDisplay
+
+        self._of.roc()
+        axes = _axes(ax, (4.6, 4.4))
+        for name, happened, score in self._drawn():
+            RocCurveDisplay.from_predictions(
+                happened, score, name=name, ax=axes, sample_weight=self._of.weight, plot_chance_level=False
+            )
+        axes.plot([0, 1], [0, 1], "--", color="0.45", label="chance")
+        axes.set(xlabel="false positive rate", ylabel="true positive rate")
+        axes.legend(loc="lower right", fontsize="small")
+        return axes
+
+    def precision_recall(self, ax: Axes | None = None) -> Axes:
+        """Draw precision against recall over all thresholds, a curve for each class where there are more."""
+        from sklearn.metrics import PrecisionRecallDisplay
+
+        self._of.precision_recall()
+        axes = _axes(ax, (4.6, 4.4))
+        for name, happened, score in self._drawn():
+            PrecisionRecallDisplay.from_predictions(
+                happened, score, name=name, ax=axes, sample_weight=self._of.weight, plot_chance_level=False
+            )
+        axes.set(xlabel="recall", ylabel="precision", ylim=(-0.02, 1.05))
+        axes.legend(loc="lower left", fontsize="small")
+        return axes
+
+    def _drawn(self) -> list[tuple[str, Any, Any]]:
+        """The classes that get a curve: all, or those with the smallest area under theirs."""
+        events = self._of.events()
+        if len(events) <= _MOST_CURVES:
+            return events
+        from sklearn.metrics import roc_auc_score
+
+        events.sort(key=lambda event: roc_auc_score(event[1], event[2], sample_weight=self._of.weight))
+        return events[:_MOST_CURVES]
+
+    def calibration(self, ax: Axes | None = None, bins: int = 10) -> Axes:
+        """Draw how often answers come true against the probability they were given, with intervals and rows."""
+        found = self._of.calibration(bins)
+        axes, table = _axes(ax, (4.6, 4.4)), found.table
+        ends = np.abs(table[["low", "high"]].to_numpy().T - table["rate"].to_numpy())
+        axes.plot([0, 1], [0, 1], "--", color="0.45", label="perfectly calibrated")
+        axes.errorbar(table["probability"], table["rate"], yerr=np.nan_to_num(ends), fmt="o-", capsize=3,
+                      label=f"expected calibration error {found.error:.3f}")  # fmt: skip
+        axes.set(xlabel=f"predicted probability: {found.event}", ylabel="how often it is so", xlim=(-0.02, 1.02),
+                 ylim=(-0.02, 1.05))  # fmt: skip
+        axes.legend(loc="upper left", fontsize="small")
+        axes.grid(alpha=0.3)
+        return axes
+
+    def residuals(self, ax: Axes | None = None) -> Axes:
+        """Draw what is predicted too much or too little, against the predicted value."""
+        return self._of_predictions(ax, "residual_vs_predicted")
+
+    def predicted_actual(self, ax: Axes | None = None) -> Axes:
+        """Draw actual against predicted values; on the diagonal they are the same."""
+        return self._of_predictions(ax, "actual_vs_predicted")
+
+    def _of_predictions(self, ax: Axes | None, kind: Literal["residual_vs_predicted", "actual_vs_predicted"]) -> Axes:
+        from sklearn.metrics import PredictionErrorDisplay
+
+        table = self._single()
+        axes = _axes(ax, (4.6, 4.4))
+        PredictionErrorDisplay.from_predictions(
+            table["actual"], table["predicted"], kind=kind, ax=axes, random_state=self._of.seed,
+            scatter_kwargs={"alpha": 0.5, "s": 14},
+        )  # fmt: skip
+        across = kind == "residual_vs_predicted"
+        axes.set(xlabel="predicted", ylabel="actual less predicted" if across else "actual")
+        return axes
+
+    def errors(self, ax: Axes | None = None) -> Axes:
+        """Draw how errors are spread: the likeliest class's probability where it is right and wrong, or residuals."""
+        table = self._errors()
+        axes = _axes(ax, (4.8, 3.6))
+        if self._of.kind == "regression":
+            axes.hist(table["error"], bins="auto", color="C0")
+            axes.axvline(0, color="0.3", linewidth=1)
+            axes.set(xlabel="predicted less actual", ylabel="rows")
+            return axes
+        bins = np.linspace(0, 1, 21)
+        right = table["right"].to_numpy(dtype=bool)
+        groups = [table["probability"].to_numpy()[right], table["probability"].to_numpy()[~right]]
+        labels = [f"right ({len(groups[0])})", f"wrong ({len(groups[1])})"]
+        axes.hist(groups, bins=list(bins), stacked=True, label=labels, color=["C0", "C1"])
+        for bar in axes.containers[-1]:
+            bar.set_hatch("///")  # so that colour is not all that tells them apart
+        axes.set(xlabel="probability of the answer", ylabel="rows", yscale="log" if len(table) > 200 else "linear")
+        axes.legend()
+        return axes
+
+    def _errors(self) -> pd.DataFrame:
+        import pandas as pd
+
+        of = self._of
+        if of.kind == "regression":
+            return pd.DataFrame({"error": np.ravel(of.scores - of.y_true)})
+        if of.kind == "multilabel":
+            told = np.where(of.y_pred == 1, of.scores, 1 - of.scores)
+            return pd.DataFrame({"probability": told.ravel(), "right": (of.y_true == of.y_pred).ravel()})
+        return pd.DataFrame({"probability": of.scores[np.arange(of.n), of.y_pred], "right": of.y_true == of.y_pred})
+
+    def _single(self) -> pd.DataFrame:
+        table = self._of.residuals()
+        if self._of.y_true.ndim > 1:
+            raise ValueError(
+                f"These pictures are of one number a row, and there are {self._of.y_true.shape[1]}. Draw one of them: "
+                "Assessment.from_arrays(a.y_true[:, 0], a.scores[:, 0], kind='regression')."
+            )
+        return table
+
+
+def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
+    if ax is not None:
+        return ax
+    from matplotlib import pyplot as plt
+
+    return plt.subplots(figsize=size, layout="constrained")[1]

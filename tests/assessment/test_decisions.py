@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+from sklearn.metrics import precision_score, recall_score
+
+from neurokit.assessment import Assessment, Policy
+from neurokit.assessment.decisions import abstain_band, checked_costs, theoretical_threshold
+
+
+def _assessment(rows: int = 400, seed: int = 0, name: str = "validation", **options: object) -> Assessment:
+    """Calibrated probabilities, with labels drawn from them."""
+    generator = np.random.default_rng(seed)
+    p = generator.beta(0.7, 1.2, rows)
+    y = (generator.uniform(size=rows) < p).astype(int)
+    return Assessment.from_arrays(y, p, kind="binary", class_names=["no", "yes"], name=name, **options)
+
+
+def _cost(assessment: Assessment, threshold: float, costs: dict[str, float]) -> float:
+    told, true = assessment.scores[:, 1] >= threshold, assessment.y_true == 1
+    return costs["false_positive"] * (told & ~true).sum() + costs["false_negative"] * (~told & true).sum()
+
+
+@pytest.mark.parametrize(
+    "costs", [{"false_positive": 1, "false_negative": 8}, {"false_positive": 3, "false_negative": 1}]
+)
+def test_no_other_threshold_is_cheaper_on_the_rows_it_was_chosen_on(costs: dict[str, float]) -> None:
+    validation = _assessment()
+
+    policy = validation.threshold(costs=costs, calibrate=False)
+
+    cheapest = min(_cost(validation, at, costs) for at in [*np.unique(validation.scores[:, 1]), 1.01])
+    assert _cost(validation, policy.threshold, costs) == cheapest
+    assert policy.threshold == pytest.approx(theoretical_threshold(checked_costs(costs)), abs=0.15)
+
+
+def test_a_target_precision_or_recall_is_reached_and_gives_away_least_of_the_other() -> None:
+    validation = _assessment()
+    true, p = validation.y_true, validation.scores[:, 1]
+
+    precise = validation.threshold(precision=0.8, calibrate=False).threshold
+    complete = validation.threshold(recall=0.9, calibrate=False).threshold
+
+    assert precision_score(true, p >= precise) >= 0.8
+    assert recall_score(true, p >= complete) >= 0.9
+    lower = p[p < precise].max()
+    assert all(precision_score(true, p >= at) < 0.8 for at in np.unique(p[p <= lower]))
+    assert recall_score(true, p >= np.unique(p[p > complete])[1]) < 0.9
+
+
+def test_decisions_count_actions_outcomes_and_cost_as_a_loop_would() -> None:
+    test = _assessment(200, seed=1, name="test")
+    costs = {"false_positive": 2.0, "false_negative": 7.0, "abstain": 0.5}
+    policy = Policy(0.4, 1.0, "yes", "no", band=(0.3, 0.6), costs=checked_costs(costs))
+
+    decisions = test.decide(policy)
+
+    total, counts = 0.0, {"yes": 0, "no": 0, "abstain": 0}
+    for p, y in zip(test.scores[:, 1], test.y_true, strict=True):
+        action = "abstain" if 0.3 <= p < 0.6 else "yes" if p >= 0.4 else "no"
+        counts[action] += 1
+        total += {"abstain": 0.5, "yes": 2.0 * (y == 0), "no": 7.0 * (y == 1)}[action]
+    assert decisions.counts == counts
+    assert decisions.cost == pytest.approx(total)
+    assert decisions.cost.low < total < decisions.cost.high
+    positives = int(test.y_true.sum())
+    assert decisions.compare == {"always yes": 2.0 * (200 - positives), "always no": 7.0 * positives}
+    assert sum(decisions.outcomes.values()) + counts["abstain"] == 200
+    assert test.decisions is decisions
+    json.dumps(test.to_dict(), allow_nan=False)
+
+
+def test_each_decision_has_action_probability_and_margin() -> None:
+    test = _assessment(50, seed=2, name="test")
+
+    table = test.decide(Policy(0.4, 1.0, "yes", "no")).to_frame()
+
+    assert list(table.columns) == ["action", "probability", "margin", "actual"]
+    assert table["margin"].to_numpy() == pytest.approx(np.abs(test.scores[:, 1] - 0.4))
+    assert set(table["action"]) == {"yes", "no"}
+    assert "between 0.4" not in str(table)
+
+
+def test_a_policy_brings_its_temperature_to_other_rows() -> None:
+    generator = np.random.default_rng(0)
+    logits = generator.normal(0, 1.5, 3000)
+    y = (generator.uniform(size=3000) < 1 / (1 + np.exp(-logits))).astype(int)
+    too_sure = 1 / (1 + np.exp(-4 * logits))
+    validation = Assessment.from_arrays(y[:2000], too_sure[:2000], kind="binary", name="validation")
+    test = Assessment.from_arrays(y[2000:], too_sure[2000:], kind="binary")
+
+    policy = validation.threshold(costs={"fp": 1, "fn": 1})
+
+    assert policy.temperature == pytest.approx(4, rel=0.15)
+    assert test.decide(policy).probability == pytest.approx(1 / (1 + np.exp(-logits[2000:])), abs=0.03)
+    assert policy.chosen_on == {"name": "validation", "n": 2000}
+
+
+def test_the_band_of_a_cost_is_chows_rule_by_brute_force() -> None:
+    costs = checked_costs({"fp": 4, "fn": 2, "tn": 0.5, "abstain": 1.0})
+
+    low, high = abstain_band(0.5, costs, None)
+
+    for p in np.linspace(0.001, 0.999, 500):
+        act = costs["false_positive"] * (1 - p) + costs["true_positive"] * p
+        leave = costs["false_negative"] * p + costs["true_negative"] * (1 - p)
+        assert (min(act, leave) > 1.0) == (low < p < high), p
+
+
+def test_abstaining_that_never_pays_makes_no_band_and_a_width_makes_one() -> None:
+    assert abstain_band(0.5, checked_costs({"fp": 1, "fn": 1, "abstain": 0.6}), None) is None
+    assert abstain_band(0.9, None, 0.2) == pytest.approx((0.7, 1.0))
+
+
+def test_costs_come_as_a_dict_or_a_table_and_wrong_ones_are_named() -> None:
+    table = checked_costs([[0, 1], [5, -2]])
+    assert table == {"true_negative": 0, "false_positive": 1, "false_negative": 5, "true_positive": -2}
+    with pytest.raises(ValueError, match=r"no outcome 'false_negativ'. Did you mean 'false_negative'"):
+        checked_costs({"false_negativ": 1})
+    with pytest.raises(ValueError, match="A false_positive costs 0 and a true_negative 0"):
+        checked_costs({"false_negative": 1})
+    with pytest.raises(TypeError, match="a table of two by two"):
+        checked_costs([1, 2, 3])
+
+
+@pytest.mark.parametrize("given", [{}, {"precision": 0.9, "recall": 0.9}], ids=["none", "two"])
+def test_a_threshold_has_one_goal(given: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="chosen by one goal"):
+        _assessment().threshold(**given)
+
+
+def test_what_cannot_be_decided_is_said() -> None:
+    only = Assessment.from_arrays([0, 0], [0.1, 0.2], kind="binary")
+    with pytest.raises(ValueError, match=r"All 2 rows are of one class \(0\)"):
+        only.threshold(precision=0.9)
+    with pytest.raises(ValueError, match=r"No threshold reaches a precision of 1 on these rows: the best is 0.5"):
+        Assessment.from_arrays([0, 1, 0], [0.9, 0.8, 0.7], kind="binary").threshold(precision=1.0)
+    with pytest.raises(TypeError, match=r"decide takes a policy, got 0\.5"):
+        _assessment().decide(0.5)
+    with pytest.raises(ValueError, match="The policy tells 'a' from 'b'"):
+        _assessment().decide(Policy(0.5, 1.0, "b", "a"))
+    three = Assessment.from_arrays([0, 1, 2], np.eye(3), kind="multiclass", class_names=["a", "b", "c"])
+    with pytest.raises(ValueError, match=r"one_vs_rest\('c'\)\.threshold"):
+        three.threshold(recall=0.5)
+
+
+def test_every_probability_gets_one_action() -> None:
+    for band in (None, (0.3, 0.5)):
+        policy = Policy(0.4, 1.0, "yes", "no", band=band)
+        actions = policy.actions(np.linspace(0, 1, 101))
+        changes = [action for action, _ in itertools.groupby(actions)]
+        assert changes == (["no", "yes"] if band is None else ["no", "abstain", "yes"])
