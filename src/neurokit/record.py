@@ -200,7 +200,7 @@ class RunRecord:
         if not isinstance(values, dict):
             raise ValueError(f"This is not the record of a run: it holds a {type(values).__name__}.")
         kinds = {name: _kinds(hint) for name, hint in get_type_hints(cls).items()}
-        values = dict.fromkeys(_ADDED_LATER & set(kinds) - set(values), {}) | values
+        values |= {name: {} for name in _ADDED_LATER - set(values)}
         if set(values) != set(kinds):
             unknown, missing = sorted(set(values) - set(kinds)), sorted(set(kinds) - set(values))
             raise ValueError(
