@@ -252,6 +252,16 @@ def test_a_shift_that_the_model_takes_back_is_fine():
     assert codes(Trainer(model, loss="cross_entropy", device="cpu"), 1000 + 50 * X, Y) == []
 
 
+def test_a_model_that_answers_in_the_targets_units_has_their_scale_already():
+    torch.manual_seed(0)
+    x = torch.randn(400, 4)
+    y = 200_000 + 100_000 * x[:, :1]
+    rescales = Scaled(net(outputs=1), outputs=(200_000.0, 100_000.0))
+
+    assert codes(Trainer(rescales, loss="mse", device="cpu"), x, y) == []
+    assert codes(regressor(), x, y - 200_000) == ["large-targets"]
+
+
 def test_a_trained_model_has_its_targets_scale_already():
     x, y = numbers()
     trainer = Trainer(nn.Linear(4, 1), loss="mse", optimizer="sgd", learning_rate=0.1, device="cpu")

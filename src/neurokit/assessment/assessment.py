@@ -17,7 +17,7 @@ from neurokit.assessment.calibration import Calibration, calibration, fit_temper
 from neurokit.assessment.checking import check_arrays, checked_names
 from neurokit.assessment.decisions import Decisions, Policy
 from neurokit.assessment.drawing import Plots
-from neurokit.assessment.intervals import Estimate, check_confidence
+from neurokit.assessment.intervals import Estimate, check_confidence, in_digits
 from neurokit.assessment.measures import Answers, lift, measure
 from neurokit.assessment.rows import columns_of, rows_at
 from neurokit.assessment.verdict import main_metric, verdict
@@ -671,7 +671,7 @@ def baseline(assessment: Assessment) -> Baseline:
             middle, where = answers.y_true.mean(0), "of these rows"
         scores = np.broadcast_to(np.asarray(middle, dtype=np.float64), answers.y_true.shape)
         predicted = scores
-        said = f"always {float(np.mean(middle)):.4g}, the mean {where}"
+        said = f"always {in_digits(np.mean(middle), 4)}, the mean {where}"
     else:
         if sum(counts.values()) and len(counts) == len(assessment.names):
             shares = np.asarray(list(counts.values()), dtype=np.float64)

@@ -133,7 +133,7 @@ class Decisions:
         }  # fmt: skip
 
     def __str__(self) -> str:
-        counted = ", ".join(f"{count} {action}" for action, count in self.counts.items())
+        counted = ", ".join(f"{action!r} for {count}" for action, count in self.counts.items())
         cost = "" if self.cost is None else f"; cost {self.cost}"
         return f"{len(self.action)} rows: {counted}{cost}"
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neurokit.assessment.intervals import Estimate
+from neurokit.assessment.intervals import Estimate, in_digits
 
 if TYPE_CHECKING:
     from neurokit.assessment.assessment import Assessment
@@ -31,8 +31,8 @@ def verdict(assessment: Assessment) -> str:
     constant = assessment.baseline.description
     rows = f"On {assessment.n:,} {assessment.name} rows the model"
     if assessment.kind == "regression":
-        told = f"{rows} is off by {_number(ours)} on average ({_interval(ours)})"
-        other = f"to answer {constant}, would be off by {float(theirs):.3g}"
+        told = f"{rows} is off by {in_digits(ours)} on average ({_interval(ours)})"
+        other = f"to answer {constant}, would be off by {in_digits(theirs)}"
     elif name == "hamming_loss":
         told = f"{rows} is wrong about {_percent(ours)} of all labels ({_interval(ours, True)})"
         other = f"to answer {constant} would be wrong about {_percent(theirs)}"
@@ -57,10 +57,6 @@ def _percent(value: float) -> str:
     return f"{100 * float(value):.1f} %"
 
 
-def _number(value: float) -> str:
-    return f"{float(value):.3g}"
-
-
 def _interval(estimate: Estimate, percent: bool = False) -> str:
-    low, high = (_percent(end) if percent else _number(end) for end in estimate.interval)
+    low, high = (_percent(end) if percent else in_digits(end) for end in estimate.interval)
     return f"{100 * estimate.confidence:g} % interval {low} to {high}"
