@@ -32,14 +32,19 @@ if TYPE_CHECKING:
     from neurokit.callbacks import ProgressBar as ProgressBar
     from neurokit.callbacks import ReduceLROnPlateau as ReduceLROnPlateau
     from neurokit.callbacks import TensorBoard as TensorBoard
+    from neurokit.cards import ModelCard as ModelCard
     from neurokit.checkpoint import Limits as Limits
     from neurokit.data import Batch as Batch
     from neurokit.devices import describe_device as describe_device
     from neurokit.devices import select_device as select_device
     from neurokit.diagnostics import Finding as Finding
     from neurokit.diagnostics import diagnose as diagnose
+    from neurokit.explanations import explain as explain
+    from neurokit.explanations import permutation_importance as permutation_importance
     from neurokit.failures import NonFiniteLoss as NonFiniteLoss
     from neurokit.history import History as History
+    from neurokit.lr_finder import LRFinderResult as LRFinderResult
+    from neurokit.lr_finder import find_lr as find_lr
     from neurokit.metrics import Metric as Metric
     from neurokit.record import RunRecord as RunRecord
     from neurokit.seeding import seed_everything as seed_everything
@@ -47,8 +52,10 @@ if TYPE_CHECKING:
     from neurokit.torch_files import import_pt as import_pt
     from neurokit.trainer import StepOutput as StepOutput
     from neurokit.trainer import Trainer as Trainer
+    from neurokit.transfer import fine_tune as fine_tune
 
     from . import plots as plots
+    from . import transfer as transfer
 
 __version__ = "0.1.0"
 
@@ -78,6 +85,8 @@ _ROOMS = {
     "checkpoint": ["Limits"],
     "torch_files": ["import_pt"],
     "plots": ["plots"],
+    "transfer": ["transfer", "fine_tune"],
+    "lr_finder": ["find_lr", "LRFinderResult"],
     "assessment": [
         "assess",
         "Assessment",
@@ -87,6 +96,8 @@ _ROOMS = {
         "check_features",
         "SensitiveFeatureWarning",
     ],
+    "explanations": ["explain", "permutation_importance"],
+    "cards": ["ModelCard"],
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import sys
 import warnings
 from pathlib import Path
@@ -565,14 +564,3 @@ def test_the_titanic_is_told_by_sex_class_and_both() -> None:
     assert report.gaps[1].difference == 1.0  # predicted to live: every woman and no man
     assert list(report.sizes[f"sex{X}class"]) == [94, 76, 144, 122, 108, 347]
     assert report.small == []
-
-
-def test_the_page_on_groups_runs_from_top_to_bottom() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "fairness.md").read_text()
-    blocks = re.findall(r"^```python\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
-    assert len(blocks) == page.count("```python")
-    names: dict[str, Any] = {}
-    for block in blocks:
-        exec(compile(block, "docs/fairness.md", "exec"), names)
-    assert [one.name for one in names["found"]] == ["age", "sex"]
-    assert set(names["report"].sensitive) == {"sex", "age"}

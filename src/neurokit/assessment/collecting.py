@@ -55,8 +55,8 @@ def assess(
         x: As in ``evaluate``.
         y: As in ``evaluate``.
         class_names: Names in the order of the classes, or a dict by label; the labels themselves when ``None``.
-        name: What the rows are to the model: ``"test"``, ``"validation"``, ``"training"``. Of any but the last two it is
-            looked whether they had a part in training.
+        name: What the rows are to the model: ``"test"``, ``"validation"``, ``"training"``. Of any but the last two it
+            is looked whether they had a part in training.
         output: Which output, where the loss is a dict by output name.
         sample_weight: One weight per row, for every number but those that count rows.
         batch_size: As in ``evaluate``.

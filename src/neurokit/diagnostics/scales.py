@@ -159,7 +159,9 @@ def _large_column(answer: Answer, targets: Tensor) -> int | None:
     means, spreads = values.mean(0), values.std(0)
     far = (spreads > 0) & ((means.abs() > 10 * spreads) | (spreads > 100))
     aside = (given.mean(0) - means).abs() > 3 * spreads
-    narrow = (spreads > 100) & (given.std(0, correction=0) < 0.02 * spreads)  # one that rescales itself has 0.05 or more
+    narrow = (spreads > 100) & (
+        given.std(0, correction=0) < 0.02 * spreads
+    )  # one that rescales itself has 0.05 or more
     found = (far & (aside | narrow)).nonzero()
     return int(found[0]) if len(found) else None
 
