@@ -13,6 +13,7 @@ from torch.nn.parameter import is_lazy
 
 from neurokit.modes import evaluating
 from neurokit.seeding import preserved_rng
+from neurokit.wording import size
 
 
 def layer_table(
@@ -191,19 +192,9 @@ def _totals(module: nn.Module) -> str:
     known = [parameter for parameter in module.parameters() if not is_lazy(parameter)]
     total = sum(parameter.numel() for parameter in known)
     trainable = sum(parameter.numel() for parameter in known if parameter.requires_grad)
-    memory = _bytes(sum(parameter.numel() * parameter.element_size() for parameter in known))
+    memory = size(sum(parameter.numel() * parameter.element_size() for parameter in known))
     pending = "" if len(known) == len(list(module.parameters())) else ", those of lazy layers not counted"
     return f"{total:,} parameters ({trainable:,} trainable, {total - trainable:,} frozen), {memory}{pending}"
-
-
-def _bytes(number: float) -> str:
-    if number < 1024:
-        return f"{number:.0f} bytes"
-    for unit in ("KiB", "MiB"):
-        number /= 1024
-        if number < 1024:
-            return f"{number:.1f} {unit}"
-    return f"{number / 1024:.1f} GiB"
 
 
 class Printed(str):

@@ -142,6 +142,10 @@ def test_what_cannot_be_decided_is_said() -> None:
         _assessment().decide(0.5)
     with pytest.raises(ValueError, match="The policy tells 'a' from 'b'"):
         _assessment().decide(Policy(0.5, 1.0, "b", "a"))
+    named = Assessment.from_arrays([0, 1], [0.1, 0.9], kind="binary", class_names=["act", "abstain"])
+    assert named.threshold(recall=0.5).positive == "abstain"
+    with pytest.raises(ValueError, match="A class is named 'abstain'"):
+        named.threshold(recall=0.5, abstain=0.1)
     three = Assessment.from_arrays([0, 1, 2], np.eye(3), kind="multiclass", class_names=["a", "b", "c"])
     with pytest.raises(ValueError, match=r"one_vs_rest\('c'\)\.threshold"):
         three.threshold(recall=0.5)

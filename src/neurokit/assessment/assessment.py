@@ -17,13 +17,14 @@ from neurokit.assessment.calibration import Calibration, calibration, fit_temper
 from neurokit.assessment.checking import check_arrays, checked_names
 from neurokit.assessment.decisions import Decisions, Policy
 from neurokit.assessment.drawing import Plots
-from neurokit.assessment.intervals import Estimate, check_confidence, in_digits
+from neurokit.assessment.intervals import Estimate, check_confidence
 from neurokit.assessment.measures import Answers, lift, measure
 from neurokit.assessment.rows import columns_of, rows_at
 from neurokit.assessment.verdict import main_metric, verdict
 from neurokit.diagnostics.finding import Finding
 from neurokit.record import RunRecord
 from neurokit.task import Kind
+from neurokit.wording import number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,6 +80,7 @@ class Assessment:
         self.confidence, self.seed = confidence, seed
         self.findings = list(findings)
         self.decisions: Decisions | None = None
+        self._lifts: dict[str, Estimate] = {}
 
     @classmethod
     def from_arrays(
@@ -202,7 +204,10 @@ class Assessment:
         if name not in self.metrics:
             known = list(self.metrics)
             raise ValueError(f"There is no metric {name!r} here.{suggestions(name, known)} It has {', '.join(known)}.")
-        return lift(self.answers, self.baseline.answers, name, confidence=self.confidence, seed=self.seed)
+        if name not in self._lifts:
+            other = self.baseline.answers
+            self._lifts[name] = lift(self.answers, other, name, confidence=self.confidence, seed=self.seed)
+        return self._lifts[name]
 
     def verdict(self) -> str:
         """Return what somebody who decides needs to know, in a sentence or two, with interval and baseline."""
@@ -522,6 +527,11 @@ class Assessment:
             goal = f"a {given[0]} of {target:g}"
         band = deciding.abstain_band(at, prices, abstain)
         negative, positive = self.names
+        if band is not None and deciding.ABSTAIN in self.names:
+            raise ValueError(
+                f"A class is named {deciding.ABSTAIN!r}, as the action of leaving a row to a person is. Pass "
+                "class_names with another name for it."
+            )
         return Policy(at, temperature, positive, negative, band, prices, goal, {"name": self.name, "n": self.n})
 
     def decide(self, policy: Policy) -> Decisions:
@@ -605,7 +615,8 @@ class Assessment:
 
         Args:
             path: The file.
-            **options: Of ``report.to_html``: ``explanation``, ``decisions``, ``title``, ``good_for``, ``not_for``.
+            **options: Of ``report.to_html``: ``explanation``, ``decisions``, ``title``, ``good_for``, ``not_for``,
+                ``notes`` and ``figures``.
         """
         from neurokit.assessment.report import to_html
 
@@ -645,7 +656,7 @@ class Assessment:
         made = copy.copy(self)
         for computed in ("metrics", "baseline", "groups"):
             made.__dict__.pop(computed, None)
-        made.answers, made.decisions, made.findings = answers, None, list(self.findings)
+        made.answers, made.decisions, made.findings, made._lifts = answers, None, list(self.findings), {}
         return made
 
 
@@ -671,7 +682,7 @@ def baseline(assessment: Assessment) -> Baseline:
             middle, where = answers.y_true.mean(0), "of these rows"
         scores = np.broadcast_to(np.asarray(middle, dtype=np.float64), answers.y_true.shape)
         predicted = scores
-        said = f"always {in_digits(np.mean(middle), 4)}, the mean {where}"
+        said = f"always {number(np.mean(middle), 4)}, the mean {where}"
     else:
         if sum(counts.values()) and len(counts) == len(assessment.names):
             shares = np.asarray(list(counts.values()), dtype=np.float64)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from neurokit.arguments import check_number
+from neurokit.wording import number
 
 Array = np.ndarray[Any, Any]
 
@@ -76,23 +77,10 @@ class Estimate(float):
         return cls(value, low, high, values["n"], values["method"], values["confidence"])
 
     def __repr__(self) -> str:
-        ends = "" if math.isnan(self.low) else f"{in_digits(self.low)} to {in_digits(self.high)}, "
-        return f"{in_digits(self)} ({ends}n = {self.n})"
+        ends = "" if math.isnan(self.low) else f"{number(self.low)} to {number(self.high)}, "
+        return f"{number(self)} ({ends}n = {self.n})"
 
     __str__ = __repr__
-
-
-def in_digits(value: float, digits: int = 3) -> str:
-    """Return a number as people write it: so many significant digits, thousands apart, powers of ten where need be.
-
-    Example:
-        >>> in_digits(0.94736), in_digits(35552.18), in_digits(0.5)
-        ('0.947', '35,600', '0.5')
-    """
-    value = float(f"{float(value):.{digits}g}")
-    if not math.isfinite(value) or not 1000 <= abs(value) < 1e9:
-        return f"{value:.{digits}g}"
-    return f"{value:,.0f}"
 
 
 def check_confidence(confidence: float) -> None:

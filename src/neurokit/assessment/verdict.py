@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neurokit.assessment.intervals import Estimate, in_digits
+from neurokit.assessment.intervals import Estimate
+from neurokit.wording import number
 
 if TYPE_CHECKING:
     from neurokit.assessment.assessment import Assessment
@@ -31,8 +32,8 @@ def verdict(assessment: Assessment) -> str:
     constant = assessment.baseline.description
     rows = f"On {assessment.n:,} {assessment.name} rows the model"
     if assessment.kind == "regression":
-        told = f"{rows} is off by {in_digits(ours)} on average ({_interval(ours)})"
-        other = f"to answer {constant}, would be off by {in_digits(theirs)}"
+        told = f"{rows} is off by {number(ours)} on average ({_interval(ours)})"
+        other = f"to answer {constant}, would be off by {number(theirs)}"
     elif name == "hamming_loss":
         told = f"{rows} is wrong about {_percent(ours)} of all labels ({_interval(ours, True)})"
         other = f"to answer {constant} would be wrong about {_percent(theirs)}"
@@ -58,5 +59,5 @@ def _percent(value: float) -> str:
 
 
 def _interval(estimate: Estimate, percent: bool = False) -> str:
-    low, high = (_percent(end) if percent else in_digits(end) for end in estimate.interval)
+    low, high = (_percent(end) if percent else number(end) for end in estimate.interval)
     return f"{100 * estimate.confidence:g} % interval {low} to {high}"

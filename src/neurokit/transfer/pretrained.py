@@ -33,15 +33,15 @@ def load_pretrained(
 ) -> nn.Module:
     """Return a model with pretrained weights, and with a new head where you have other classes.
 
-    ========================================================  =====================================================
-    Call                                                      Weights from
-    ========================================================  =====================================================
-    ``load_pretrained("resnet18", num_classes=5)``            torchvision's weights API, kept in torch's hub folder
-    ``load_pretrained("resnet18", weights="IMAGENET1K_V1")``  the same, of this name
-    ``load_pretrained("resnet18", weights="mine.pth")``       a file, into torchvision's architecture
+    =========================================================  =====================================================
+    Call                                                       Weights from
+    =========================================================  =====================================================
+    ``load_pretrained("resnet18", num_classes=5)``             torchvision's weights API, kept in torch's hub folder
+    ``load_pretrained("resnet18", weights="IMAGENET1K_V1")``   the same, of this name
+    ``load_pretrained("resnet18", weights="mine.pth")``        a file, into torchvision's architecture
     ``load_pretrained("mine.safetensors", model="resnet18")``  the same
-    ``load_pretrained("mine.safetensors", model=net)``        a file, into your own module, in place
-    ========================================================  =====================================================
+    ``load_pretrained("mine.safetensors", model=net)``         a file, into your own module, in place
+    =========================================================  =====================================================
 
     Nothing that a file holds is run: safetensors are read strictly, a ``.pt`` or ``.pth`` by ``nk.import_pt`` in a
     process of its own, and a download with ``weights_only``. A file with another number of classes than the module is

@@ -11,6 +11,7 @@ import numpy as np
 from neurokit.assessment.intervals import wilson
 from neurokit.assessment.report import words
 from neurokit.assessment.report.panels import by_size, outputs, row_counts
+from neurokit.wording import counted
 
 if TYPE_CHECKING:
     from neurokit.assessment.assessment import Assessment
@@ -197,7 +198,7 @@ def _classes_found(assessment: Assessment) -> list[str]:
     best = sorted(well.items(), key=lambda item: -item[1]["low"])
     said = [f"Finding {words.quoted(name)}: {_found(one)}." for name, one in best[:MOST_NAMED]]
     if len(best) > MOST_NAMED:
-        said.append(f"Finding {words.count(len(best) - MOST_NAMED, 'more class', 'more classes')} as well as that.")
+        said.append(f"Finding {counted(len(best) - MOST_NAMED, 'more class', 'more classes')} as well as that.")
     return said
 
 
@@ -240,7 +241,7 @@ def not_for(assessment: Assessment, found: Mapping[str, Any]) -> list[str]:
             )
         )
     if found["n"] < FEW_IN_ALL:
-        said.append(f"Any decision that needs certainty: it was measured on {words.count(found['n'], 'row')} only.")
+        said.append(f"Any decision that needs certainty: it was measured on {counted(found['n'], 'row')} only.")
     return said
 
 

@@ -14,6 +14,7 @@ from neurokit.arguments import check_choice, check_path
 from neurokit.assessment.report import judgement, panels, sections, words
 from neurokit.assessment.report.charts import Chart, Panel, Table
 from neurokit.checkpoint import replace_file
+from neurokit.wording import counted
 
 if TYPE_CHECKING:
     from neurokit.assessment.assessment import Assessment
@@ -234,5 +235,5 @@ def _kind(found: Mapping[str, Any]) -> str:
     if found["kind"] == "multiclass":
         return f"chooses one of {len(names)} classes"
     if found["kind"] == "multilabel":
-        return f"answers yes or no to {words.count(len(names), 'label')}"
+        return f"answers yes or no to {counted(len(names), 'label')}"
     return "predicts a number"

@@ -21,6 +21,7 @@ from neurokit.assessment.report.charts import (
     Scatter,
     Table,
 )
+from neurokit.wording import counted
 
 if TYPE_CHECKING:
     from neurokit.assessment.assessment import Assessment
@@ -116,12 +117,12 @@ def importance(explanation: Mapping[str, Any] | None) -> Panel:
     labels = [str(one["name"]) for one in shown]
     lengths = [float(one["importance"]) for one in shown]
     if rest:
-        labels.append(f"{words.count(len(rest), 'other input')} together")
+        labels.append(f"{counted(len(rest), 'other input')} together")
         lengths.append(sum(float(one["importance"]) for one in rest))
     lead = f"The answers rest most on {words.listed([words.quoted(one['name']) for one in features[:3]])}."
     rows, how = explanation.get("rows"), explanation.get("method")
     what = "probability" if explanation.get("output") == "probability" else "answer"
-    over = f" over {words.count(int(rows), 'row')}" if rows else ""
+    over = f" over {counted(int(rows), 'row')}" if rows else ""
     by = f", method {how}" if how else ""
     notes = [
         f"Mean absolute contribution to the {what}{over}{by}. It tells what the model uses, not what causes the "
@@ -155,7 +156,7 @@ def predicted_actual(assessment: Assessment, found: Mapping[str, Any]) -> Panel:
     labels, counts = assessment.names, row_counts(assessment)
     right, n = int(np.trace(counts)), int(counts.sum())
     lead = (
-        f"Of {words.count(n, 'row')}, {right:,} are on the diagonal, where prediction and truth agree, and "
+        f"Of {counted(n, 'row')}, {right:,} are on the diagonal, where prediction and truth agree, and "
         f"{n - right:,} beside it. Read a line as: of the rows that truly are this, how many were called what?"
     )
     names, shown = _summed_up(labels, counts)
@@ -294,13 +295,13 @@ _ROWS_NOTE = (
 def _confused(assessment: Assessment) -> tuple[str, list[Chart]]:
     confused = assessment.most_confused()
     if not len(confused):
-        return f"Not one of the {words.count(len(assessment.y_true), 'row')} was answered wrongly.", []
+        return f"Not one of the {counted(len(assessment.y_true), 'row')} was answered wrongly.", []
     pairs = list(zip(*(confused[name].tolist() for name in ("actual", "predicted", "count")), strict=True))
     actual, predicted, most = pairs[0]
     wrong = sum(count for *_, count in pairs)
     lead = (
-        f"{words.count(wrong, 'row')} of {assessment.n:,} {'is' if wrong == 1 else 'are'} wrong. Most often, "
-        f"{words.quoted(actual)} was taken for {words.quoted(predicted)}: {words.count(most, 'time')}."
+        f"{counted(wrong, 'row')} of {assessment.n:,} {'is' if wrong == 1 else 'are'} wrong. Most often, "
+        f"{words.quoted(actual)} was taken for {words.quoted(predicted)}: {counted(most, 'time')}."
     )
     shown = pairs[:MOST_BARS]
     chart = Bars(
@@ -320,9 +321,9 @@ def _wrong_labels(assessment: Assessment) -> tuple[str, list[Chart]]:
     wrong = (np.asarray(assessment.y_true) != np.asarray(assessment.y_pred)).sum(1)
     most = int(wrong.max(initial=0))
     sizes = [int((wrong == size).sum()) for size in range(most + 1)]
-    lead = f"{words.count(sizes[0], 'row')} of {len(wrong):,} have every label right; the worst has " \
-           f"{words.count(most, 'wrong label')}."  # fmt: skip
-    labels = [words.count(size, "wrong label") for size in range(most + 1)][:MOST_BARS]
+    lead = f"{counted(sizes[0], 'row')} of {len(wrong):,} have every label right; the worst has " \
+           f"{counted(most, 'wrong label')}."  # fmt: skip
+    labels = [counted(size, "wrong label") for size in range(most + 1)][:MOST_BARS]
     chart = Bars("Rows by how many of their labels are wrong", labels, {"Rows": [float(n) for n in sizes[:MOST_BARS]]},
                  "rows", "Wrong labels", whole=True, wrong=True)  # fmt: skip
     return lead, [chart]
@@ -376,7 +377,7 @@ def _worst_rows(assessment: Assessment, most: int = 9) -> Table:
         for number, row in zip(frame.index, frame.itertuples(index=False, name=None), strict=True)
     ]
     left = frame.shape[1] - len(places)
-    caption = "The rows it found hardest" + (f" ({words.count(left, 'more column')} left out)" if left else "")
+    caption = "The rows it found hardest" + (f" ({counted(left, 'more column')} left out)" if left else "")
     numeric = {place + 1 for place in places if frame.dtypes.iloc[place].kind in "iuf"}
     return Table(columns, rows, caption, frozenset({0, *numeric}), note=_ROWS_NOTE)
 

@@ -22,6 +22,7 @@ from neurokit.assessment.report.charts import (
     Scatter,
     cell_shades,
 )
+from neurokit.wording import counted
 
 BLUE, ORANGE, GREY = "#2f78b7", "#d1640f", "#7d8794"
 SERIES = (BLUE, ORANGE, GREY)
@@ -220,7 +221,7 @@ def _matrix(chart: Matrix) -> Drawing:
     places = list(range(count))
     told = [
         [
-            f"actual {plain(true)}, predicted {plain(said)}: {words.count(chart.counts[row][column], 'row')}"
+            f"actual {plain(true)}, predicted {plain(said)}: {counted(chart.counts[row][column], 'row')}"
             for column, said in enumerate(chart.labels)
         ]
         for row, true in enumerate(chart.labels)
@@ -315,7 +316,7 @@ def _histogram(chart: Histogram) -> Drawing:
         "y": list(chart.counts),
         "marker": {"color": ORANGE, "line": {"width": 1, "color": "rgba(255,255,255,0.6)"}},
         "hovertext": [
-            f"{words.number(low)} to {words.number(high)}: {words.count(count, 'row')}"
+            f"{words.number(low)} to {words.number(high)}: {counted(count, 'row')}"
             for (low, high), count in zip(pairs, chart.counts, strict=True)
         ],
         "hoverinfo": "text",
@@ -359,7 +360,7 @@ def _reliability(chart: Reliability) -> Drawing:
         "y": list(chart.happened),
         "marker": {"color": BLUE, "size": 9},
         "hovertext": [
-            f"it said {words.percent(said)}, it was so in {words.percent(true)} of {words.count(n, 'row')}"
+            f"it said {words.percent(said)}, it was so in {words.percent(true)} of {counted(n, 'row')}"
             for said, true, n in zip(chart.said, chart.happened, chart.n, strict=True)
         ],
         "hoverinfo": "text",

@@ -20,6 +20,7 @@ from neurokit.assessment.report.judgement import (
     gap_unit,
     group_unit,
 )
+from neurokit.wording import counted, duration
 
 if TYPE_CHECKING:
     from neurokit.assessment.assessment import Assessment
@@ -91,7 +92,7 @@ def _chosen_on(chosen: Mapping[str, Any], found: Mapping[str, Any]) -> str:
             f"The rule was chosen on data of the name reported here, {name}. If these are the same rows, the numbers "
             "above are too good."
         )
-    return f"The rule was chosen on {name} ({words.count(chosen['n'], 'row')}), not on the rows reported here."
+    return f"The rule was chosen on {name} ({counted(chosen['n'], 'row')}), not on the rows reported here."
 
 
 def _rule(policy: Mapping[str, Any]) -> str:
@@ -246,7 +247,7 @@ def _noticed(assessment: Assessment, found: Mapping[str, Any]) -> list[str]:
 def _small(assessment: Assessment, found: Mapping[str, Any]) -> list[str]:
     said = []
     if found["n"] < FEW_IN_ALL:
-        said.append(f"{words.count(found['n'], 'row')} in all: too few for more than a first impression.")
+        said.append(f"{counted(found['n'], 'row')} in all: too few for more than a first impression.")
     few = [f"{words.quoted(name)} ({one['n']})" for name, one in class_recalls(assessment).items() if one["n"] < FEW]
     if few:
         said.append(f"Classes with fewer than {FEW} rows: {words.listed(few)}.")
@@ -347,8 +348,8 @@ def _pairs(values: Mapping[str, Any]) -> str:
 
 
 def _took(seconds: Any, epochs: int, reason: str | None) -> str:
-    time = f"{words.number(float(seconds))} s, " if isinstance(seconds, (int, float)) else ""
-    return f"{time}{words.count(epochs, 'epoch')}" + (f", {reason}" if reason else "")
+    time = f"{duration(float(seconds))}, " if isinstance(seconds, (int, float)) else ""
+    return f"{time}{counted(epochs, 'epoch')}" + (f", {reason}" if reason else "")
 
 
 def _plain(setting: Any) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from neurokit import wording
+
 NOTHING = "\u2013"  # a dash, in a cell where there is no number
 MINUS = "\u2212"
 _ROUNDING = 1e-12  # what is left where a sum ought to be zero
@@ -114,8 +116,7 @@ def number(value: float | None) -> str:
         return NOTHING
     if abs(value) < _ROUNDING:
         return "0"
-    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-    return text.replace("-", MINUS)
+    return wording.number(value).replace("-", MINUS)
 
 
 def percent(share: float | None) -> str:
@@ -166,16 +167,6 @@ def difference(found: float | None, unit: str) -> str:
     if found is None or not math.isfinite(found):
         return NOTHING
     return f"{abs(found) * 100:.1f} points" if unit.endswith("rate") else number(abs(found))
-
-
-def count(n: int, one: str, many: str | None = None) -> str:
-    """Return a count with its noun.
-
-    Example:
-        >>> count(1, "row"), count(1234, "row"), count(2, "class", "classes")
-        ('1 row', '1,234 rows', '2 classes')
-    """
-    return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
 # Names
