@@ -74,3 +74,46 @@ def test_mnist_trains_every_network_and_prints_the_table(tmp_path: Path) -> None
     assert said.count("Train Loss") == 10
     best = max(float(row[-1].rstrip("%")) for row in table[2:])
     assert best > 90  # the bars are easy
+
+
+def _leaves_a_report(folder: Path, said: str) -> str:
+    """Check the three files of a report; return the card."""
+    assert (folder / "explanation.png").read_bytes().startswith(b"\x89PNG")
+    report = (folder / "report.html").read_text(encoding="utf-8")
+    assert "What it is good for" in report
+    assert "For a person to say, in the card: license" in said
+    return (folder / "README.md").read_text(encoding="utf-8")
+
+
+def test_classification_goes_from_a_table_to_card_report_and_explanation(tmp_path: Path) -> None:
+    said = _run("classification_report.py", "--epochs", "3", folder=tmp_path)
+
+    card = _leaves_a_report(tmp_path / "runs" / "breast_cancer", said)
+    assert "malignant" in card
+    assert re.search(r"114 rows: 'malignant' for \d+, 'benign' for \d+; cost", said)
+
+
+def test_regression_goes_from_a_table_of_ones_own_to_card_report_and_explanation(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    size, rooms = generator.uniform(30, 200, 300), generator.integers(1, 6, 300)
+    kind = generator.choice(["flat", "house"], 300)
+    price = 1000 * size + 20_000 * (kind == "house") + generator.normal(0, 5000, 300)
+    rows = [f"{a:.1f},{b},{c},{d:.0f}" for a, b, c, d in zip(size, rooms, kind, price, strict=True)]
+    (tmp_path / "homes.csv").write_text("\n".join(["size,rooms,kind,price", *rows, "50.0,,flat,"]))
+
+    said = _run("regression_report.py", "--csv", "homes.csv", "--target", "price", "--epochs", "3", folder=tmp_path)
+
+    card = _leaves_a_report(tmp_path / "runs" / "homes", said)
+    assert "1 of 301 rows have no price and are left out." in said
+    assert "size" in card
+    assert "is off by" in said
+
+
+def test_a_misspelt_target_is_answered_with_the_columns_there_are(tmp_path: Path) -> None:
+    (tmp_path / "few.csv").write_text("a,b\n1,x\n2,y\n")
+    command = [sys.executable, EXAMPLES / "classification_report.py", "--csv", "few.csv", "--target", "c"]
+
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+
+    assert run.returncode != 0
+    assert "few.csv has no column 'c'. It has a, b." in run.stderr

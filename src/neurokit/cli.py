@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from neurokit import Assessment, Trainer
+
 
 class Exit(IntEnum):
     """What the command's exit code says, the same for every subcommand."""
@@ -195,7 +197,6 @@ def _quickstart(options: argparse.Namespace) -> int:
     os.environ.setdefault("MPLBACKEND", "agg")  # the pictures go to files, also where there is no screen
     import torch
     from sklearn.datasets import load_digits
-    from sklearn.metrics import classification_report
     from sklearn.model_selection import train_test_split
     from torch import nn
 
@@ -238,11 +239,12 @@ def _quickstart(options: argparse.Namespace) -> int:
         raise CommandError(Exit.INTERRUPTED, f"interrupted. {advice}")
 
     test = trainer.evaluate(x_test, y_test)
-    predictions = trainer.predict_labels(x_test)
+    assessment = nk.assess(trainer, x_test, y_test)
     _save(history.plot()[0], folder / "learning_curves.png")
-    _save(nk.plots.confusion_matrix(y_test, predictions), folder / "confusion_matrix.png")
+    _save(assessment.plots.confusion_matrix(), folder / "confusion_matrix.png")
     history.to_frame().to_csv(folder / "history.csv")
-    (folder / "classification_report.txt").write_text(classification_report(y_test, predictions, digits=3))
+    (folder / "classification_report.txt").write_text(assessment.classification_report(digits=3))
+    _explained(trainer, assessment, x_test, folder)
 
     if options.json:
         print(json.dumps({"folder": str(folder), "epochs": len(history.epoch), "test": test}, indent=2))
@@ -253,10 +255,29 @@ def _quickstart(options: argparse.Namespace) -> int:
     return Exit.DONE
 
 
+def _explained(trainer: Trainer, assessment: Assessment, images: Any, folder: Path) -> None:
+    """Leave what the network looks at, the model card and the report."""
+    import shap
+    from matplotlib import pyplot as plt
+
+    import neurokit as nk
+    from neurokit.explanations import channels_last
+
+    explanation = nk.explain(trainer, images[:5])
+    pictures = channels_last(explanation)
+    shap.plots.image(pictures, labels=[[f"for {name}" for name in assessment.names]] * len(pictures), show=False)
+    plt.gcf().savefig(folder / "explanation.png", dpi=150, bbox_inches="tight")
+    nk.ModelCard.from_trainer(trainer, assessment, explanation).save(folder / "README.md")
+    assessment.to_html(folder / "report.html", explanation=explanation)
+
+
 _QUICKSTART_FILES = {
     "learning_curves.png": "loss and accuracy by epoch, training and validation",
     "confusion_matrix.png": "which digits were taken for which, on the test rows",
     "classification_report.txt": "precision, recall and F1 of each digit",
+    "explanation.png": "what speaks for each digit (red) and against it (blue), in five pictures",
+    "README.md": "the model card: data, training, results with intervals, limits",
+    "report.html": "the report, for somebody who decides: one page that needs nothing else",
     "history.csv": "every number of every epoch",
     "run.json": "the run's manifest: versions, seed, parameters, data, hardware, timings",
     "step-*": "the checkpoint: weights, optimizer and everything needed to go on",
