@@ -435,3 +435,18 @@ def test_objects_that_hold_each_other_have_an_end() -> None:
 @pytest.mark.parametrize("value", [value for value, _ in DESCRIPTIONS])
 def test_a_description_is_json(value: Any) -> None:
     assert json.loads(json.dumps(describe(value), allow_nan=False)) == describe(value)
+
+
+def test_a_resumed_run_with_nothing_left_to_train_tells_of_the_whole_run(tmp_path: Path) -> None:
+    x = torch.rand(40, 2)
+    folder = tmp_path / "run"
+
+    def run() -> RunRecord:
+        trainer = neurokit.Trainer(nn.Linear(2, 1), loss="mse")
+        trainer.fit(x, x[:, :1], epochs=2, callbacks=[neurokit.ModelCheckpoint(folder)], resume=folder, verbose=0)
+        return trainer.record
+
+    first, again = run(), run()
+
+    assert (again.epochs_run, again.metrics["last"]) == (2, first.metrics["last"])
+    assert again.parameters["batch_size"] == 32

@@ -53,7 +53,7 @@ class RunRecord:
         git: Commit, branch, and whether tracked files differed from it; ``None`` outside a repository.
         data: A fingerprint of each array that was trained on.
         split: How validation rows were chosen: ``how``, ``fraction``, ``seed`` and ``indices``.
-        parameters: Every argument of ``Trainer`` and ``fit``.
+        parameters: Every argument of ``Trainer`` and ``fit``; ``batch_size`` as it was, also where none was given.
         model: Class, number of parameters, how many of them were trained, bytes, and the table of layers.
         task: What the model was asked for.
         signature: What goes in (names, dtypes, shapes, columns) and what comes out (kinds, classes).
@@ -67,7 +67,7 @@ class RunRecord:
         assessments: What ``nk.assess`` found, by the name of the data, as ``Assessment.to_dict`` gives it. A model card
             writes this, and the next two.
         explanation: What ``nk.explain`` found, as ``explanations.summarize`` gives it.
-        answers: What only a person knows: licence, uses, limits.
+        answers: What only a person knows: licence, uses, limits; under ``card``, what a model card keeps for itself.
 
     Example:
         >>> record = RunRecord(seed=42, epochs_run=3, stop_reason="completed")
@@ -162,7 +162,7 @@ class RunRecord:
         free = {"epochs", "callbacks", "resume", "verbose", "checks"}  # what may change from one start to the next
         given, had = now["parameters"], before["parameters"]
         changed = [name for name in given if name not in free and had.get(name) != given[name]]
-        if "batch_size" in changed:
+        if "batch_size" in changed and None not in (had["batch_size"], given["batch_size"]):  # None: not known
             raise ValueError(
                 f"The checkpoint's run had batch_size={had['batch_size']!r}, this one has {given['batch_size']!r}. "
                 "Resume with the same, or begin a new run in another folder."

@@ -696,6 +696,7 @@ class Trainer:
         self.history.directions |= self.monitors
         self.history.stop_reason = self.record.stop_reason = self.state.stop_reason or "completed"
         self.record.timings["seconds"] = round(time.perf_counter() - self._fit_began, 6)
+        self.record.epochs_run = len(self.history.epoch)
         self.record.findings = [finding.to_json() for finding in self.findings]
         self.record.metrics["best"] = {
             name: float(self.history.best(name, direction))
@@ -793,7 +794,7 @@ class Trainer:
         self._fit_began = self._epoch_began = time.perf_counter()
         self.record = RunRecord.begin(
             self.model, self.runtime.device, data_seed=plan.state.seed, task=self.task,
-            split=plan.data.split, parameters=self.arguments | plan.arguments,
+            split=plan.data.split, parameters=self.arguments | plan.arguments | _batch_size(plan),
             data={"train": plan.data.train, "validation": plan.data.validation},
             signature=signature(None if plan.look.batch is None else plan.look.batch.x, self._inputs, self.task),
         )  # fmt: skip
@@ -844,6 +845,7 @@ class Trainer:
             self._note(f"The checkpoint holds the state of a {name}, and this fit has none: it is left out.")
         self._feed.loader.load_state_dict(state["data"])
         self.record.timings["epochs"] = saved.timings["epochs"]
+        self.record.metrics = dict(saved.metrics)
         if self.state.epoch >= self.state.epochs:
             self._note(
                 f"The resumed run has done {self.state.epoch} of {self.state.epochs} epochs: nothing is left to train."
@@ -942,6 +944,12 @@ class Trainer:
             return task
         targets = self._targets if name is None else self._targets[name]
         return Task() if criterion is None else probe.infer_task(criterion, predictions, None, targets)
+
+
+def _batch_size(plan: Plan) -> dict[str, Any]:
+    """The rows in a batch, also where nobody asked for so many; ``None`` where a loader has no number."""
+    asked = plan.arguments["batch_size"]
+    return {"batch_size": getattr(plan.data.train, "batch_size", None) if asked is None else asked}
 
 
 def _targets_for(criterion: Criterion | dict[str, Criterion] | None, dtype: torch.dtype) -> Any:

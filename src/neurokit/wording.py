@@ -26,14 +26,14 @@ def number(value: float, digits: int = 3) -> str:
     return written
 
 
-def counted(count: int, one: str, many: str = "") -> str:
+def counted(count: float, one: str, many: str = "") -> str:
     """Return a count with its noun.
 
     Example:
         >>> counted(1, "row"), counted(1234, "row"), counted(2, "class", "classes")
         ('1 row', '1,234 rows', '2 classes')
     """
-    return f"{count:,} {one if count == 1 else many or one + 's'}"
+    return f"{number(count)} {one if count == 1 else many or one + 's'}"
 
 
 def size(count: float) -> str:

@@ -119,6 +119,17 @@ def test_the_baseline_is_one_answer_for_all_rows_as_scikit_learns_dummy_gives_it
         many.lift("acuracy")
 
 
+def test_residuals_are_actual_less_predicted_as_their_picture_has_them() -> None:
+    numbers = _numbers()
+
+    table = numbers.residuals()
+
+    assert table["residual"].to_numpy() == pytest.approx(numbers.y_true - numbers.scores)
+    drawn = numbers.plots.residuals().collections[0].get_offsets().data
+    assert np.sort(drawn[:, 1]) == pytest.approx(np.sort(table["residual"]))
+    assert numbers.to_dict()["residuals"]["mean"] == pytest.approx(-numbers.metrics["mean_error"])
+
+
 def test_the_verdict_says_rows_interval_baseline_and_whether_it_is_better() -> None:
     good, useless = _many().verdict(), Assessment.from_arrays([0, 1] * 30, [0.4] * 60, kind="binary").verdict()
 

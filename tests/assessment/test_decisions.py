@@ -96,7 +96,8 @@ def test_a_policy_brings_its_temperature_to_other_rows() -> None:
 
     assert policy.temperature == pytest.approx(4, rel=0.15)
     assert test.decide(policy).probability == pytest.approx(1 / (1 + np.exp(-logits[2000:])), abs=0.03)
-    assert policy.chosen_on == {"name": "validation", "n": 2000}
+    assert (policy.chosen_on["name"], policy.chosen_on["n"]) == ("validation", 2000)
+    assert not test.decide(policy).same_rows
 
 
 def test_the_band_of_a_cost_is_chows_rule_by_brute_force() -> None:
@@ -157,3 +158,15 @@ def test_every_probability_gets_one_action() -> None:
         actions = policy.actions(np.linspace(0, 1, 101))
         changes = [action for action, _ in itertools.groupby(actions)]
         assert changes == (["no", "yes"] if band is None else ["no", "abstain", "yes"])
+
+
+def test_deciding_on_the_rows_that_chose_is_pointed_out_whatever_they_are_called(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    chosen, others = _assessment(name="test"), _assessment(seed=1, name="test")
+    policy = chosen.threshold(recall=0.9)
+
+    assert not others.decide(policy).same_rows
+    assert not caplog.text
+    assert chosen.decide(policy).same_rows
+    assert "chosen on these very rows" in caplog.text

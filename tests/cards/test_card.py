@@ -147,7 +147,7 @@ def test_a_regression_has_a_card(diabetes: Any, parsed: Any) -> None:
     card = ModelCard.from_trainer(*diabetes)
     assert_whole(card, parsed)
     assert card.front_matter["pipeline_tag"] == "tabular-regression"
-    assert "predicted less actual" in card["Evaluation/test/Residuals"]
+    assert "actual less predicted" in card["Evaluation/test/Residuals"]
     assert "standard deviation" in card["Data/Balance"]
     assert "say who a person is: age (age), sex (sex)" in card["Limits"]
 

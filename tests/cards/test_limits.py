@@ -65,7 +65,11 @@ def test_a_clean_run_has_no_limits() -> None:
             ),
             "the groups of sex differ in recall by 0.2 (0.1 to 0.3): f against m",
         ),
-        (assessed(decisions={"policy": {"chosen_on": {"name": "test", "n": 500}}}), "which flatters it"),
+        (assessed(decisions={"same_rows": True}), "which flatters it"),
+        (
+            assessed(protected=[{"name": "sex", "stand_ins": [{"column": "height", "auc": 0.847}]}]),
+            "height (AUC 0.847) can stand in for sex",
+        ),
     ],
 )  # fmt: skip
 def test_what_a_reader_must_not_overlook_is_said(record: RunRecord, words: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from neurokit.cards.numbers import counted, duration, estimate, interval, metric_name, number, share, size
+from neurokit.cards.numbers import counted, estimate, interval, metric_name, number, share
 
 
 @pytest.mark.parametrize(
@@ -35,15 +35,8 @@ def test_an_estimate_has_its_interval_where_there_is_one() -> None:
     assert interval(None) == ""
 
 
-def test_shares_times_and_sizes_have_their_units() -> None:
+def test_shares_and_counts_have_their_words() -> None:
     assert (share(1, 3), share(0, 0)) == ("33.3 %", "")
-    assert (duration(0.5), duration(59.99), duration(3599.7), duration(86400)) == (
-        "0.5 s",
-        "60 s",
-        "1 h 0 min",
-        "24 h 0 min",
-    )
-    assert (size(1000), size(2048), size(3 << 30)) == ("1000 bytes", "2.0 KiB", "3.0 GiB")
     assert (counted(1, "row"), counted(2, "row"), counted(2, "batch", "batches")) == ("1 row", "2 rows", "2 batches")
     assert counted(None, "row") == "rows not counted"
     assert (metric_name("r2"), metric_name("balanced_accuracy")) == ("R²", "balanced accuracy")

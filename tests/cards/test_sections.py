@@ -41,7 +41,7 @@ def test_hyper_parameters_are_written_as_arguments_are() -> None:
     written = sections(record)["Training/Hyper-parameters"]
     for row in (
         r"| loss | CrossEntropyLoss(weight=\[1, 2\]) |", "| learning_rate | None |",
-        "| batch_size | None: 32, or the loader's own |", "| class_weight | {a: 1} |",
+        "| batch_size | the loader's own |", "| class_weight | {a: 1} |",
         "| optimizer in full | Adam(lr=0.001) |",
     ):  # fmt: skip
         assert row in written

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import hashlib
+import logging
 import os
 from collections.abc import Sequence
 from functools import cached_property
@@ -30,8 +32,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from neurokit.assessment.groups import GroupReport
+    from neurokit.assessment.protected import ProtectedColumn
 
 Array = np.ndarray[Any, Any]
+
+logger = logging.getLogger("neurokit")
 
 
 class Assessment:
@@ -51,6 +56,7 @@ class Assessment:
         confidence: How often an interval holds the true value.
         seed: Of the resamples.
         findings: What was noticed.
+        protected: Columns that say who a row is about, as ``check_features`` found them.
 
     Example:
         >>> assessment = Assessment.from_arrays([0, 0, 1, 1], [0.1, 0.6, 0.8, 0.9], kind="binary")
@@ -71,6 +77,7 @@ class Assessment:
         confidence: float = 0.95,
         seed: int = 0,
         findings: Sequence[Finding] = (),
+        protected: Sequence[ProtectedColumn] = (),
     ) -> None:
         check_confidence(confidence)
         self.answers = answers
@@ -78,7 +85,7 @@ class Assessment:
         self.name, self.rows, self.record, self.sensitive = name, rows, record, sensitive
         self.numbers = np.arange(len(answers)) if numbers is None else numbers
         self.confidence, self.seed = confidence, seed
-        self.findings = list(findings)
+        self.findings, self.protected = list(findings), list(protected)
         self.decisions: Decisions | None = None
         self._lifts: dict[str, Estimate] = {}
 
@@ -329,7 +336,7 @@ class Assessment:
         return rows_at(self.rows, number)
 
     def residuals(self) -> pd.DataFrame:
-        """Return actual and predicted values with their difference, predicted less actual, a row for each.
+        """Return actual and predicted values with their residual, actual less predicted, a row for each.
 
         Raises:
             ValueError: If the task is no regression of one number.
@@ -337,7 +344,7 @@ class Assessment:
         self._ask("residuals", "regression")
         import pandas as pd
 
-        columns = {"actual": self.y_true, "predicted": self.scores, "residual": self.scores - self.y_true}
+        columns = {"actual": self.y_true, "predicted": self.scores, "residual": self.y_true - self.scores}
         index = pd.Index(self.numbers, name="row")
         if self.y_true.ndim == 1:
             return pd.DataFrame(columns, index=index)
@@ -532,7 +539,7 @@ class Assessment:
                 f"A class is named {deciding.ABSTAIN!r}, as the action of leaving a row to a person is. Pass "
                 "class_names with another name for it."
             )
-        return Policy(at, temperature, positive, negative, band, prices, goal, {"name": self.name, "n": self.n})
+        return Policy(at, temperature, positive, negative, band, prices, goal, self._told_apart())
 
     def decide(self, policy: Policy) -> Decisions:
         """Apply a policy to these rows: actions, calibrated probabilities, margins, counts and cost.
@@ -556,10 +563,23 @@ class Assessment:
                 "Choose it on rows of the same classes."
             )
         probability = with_temperature(self.scores, policy.temperature)[:, 1]
+        same_rows = policy.chosen_on == self._told_apart()
+        if same_rows:
+            logger.warning(
+                "The policy was chosen on these very rows, so that counts and cost look better than they are. Choose "
+                "it on validation rows: nk.assess(trainer, x_val, y_val, name='validation').threshold(...)."
+            )
         self.decisions = deciding.decide(
-            policy, self.y_true, probability, weight=self.weight, confidence=self.confidence, seed=self.seed
-        )
+            policy, self.y_true, probability, weight=self.weight, confidence=self.confidence, seed=self.seed,
+            same_rows=same_rows,
+        )  # fmt: skip
         return self.decisions
+
+    def _told_apart(self) -> dict[str, Any]:
+        """What tells these rows from others: name, number, and a digest of answers."""
+        content = hashlib.sha256(self.y_true.tobytes())
+        content.update(np.ascontiguousarray(self.scores).tobytes())
+        return {"name": self.name, "n": self.n, "sha256": content.hexdigest()}
 
     def by_group(self, sensitive: Any = None, **options: Any) -> GroupReport:
         """Return metrics for each group, with sizes, intervals, gaps and the worst group named.
@@ -682,7 +702,7 @@ def baseline(assessment: Assessment) -> Baseline:
             middle, where = answers.y_true.mean(0), "of these rows"
         scores = np.broadcast_to(np.asarray(middle, dtype=np.float64), answers.y_true.shape)
         predicted = scores
-        said = f"always {number(np.mean(middle), 4)}, the mean {where}"
+        said = f"always {number(middle, 4)}, the mean {where}" if np.ndim(middle) == 0 else f"always the means {where}"
     else:
         if sum(counts.values()) and len(counts) == len(assessment.names):
             shares = np.asarray(list(counts.values()), dtype=np.float64)

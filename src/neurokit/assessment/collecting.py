@@ -14,7 +14,7 @@ from neurokit.arguments import suggestions
 from neurokit.assessment.assessment import Assessment
 from neurokit.assessment.checking import checked_names
 from neurokit.assessment.measures import Answers
-from neurokit.assessment.protected import check_features
+from neurokit.assessment.protected import ProtectedColumn, check_features
 from neurokit.assessment.rows import has_items, readable, sensitive_values
 from neurokit.data.arrays import is_table
 from neurokit.outputs import describe_outputs
@@ -83,10 +83,11 @@ def assess(
         >>> assessment.n, assessment.positive
         (8, 'high')
     """
+    protected: list[ProtectedColumn] = []
     excluded, shown = [exclude] if isinstance(exclude, str) else list(exclude), x if rows is None else rows
     if is_table(shown):
         named = [one for one in _names(sensitive) if one in shown.columns]
-        check_features(shown, sensitive=named, exclude=excluded, acknowledge=acknowledge, stacklevel=3)
+        protected = check_features(shown, sensitive=named, exclude=excluded, acknowledge=acknowledge, stacklevel=3)
     elif excluded:
         raise ValueError(f"exclude names the columns {excluded}, and x has no names. Pass a DataFrame.")
     if is_table(x):
@@ -102,6 +103,7 @@ def assess(
     return Assessment(
         answers, class_names=names, name=name, rows=readable(shown, _reads_in_order(x)), numbers=numbers,
         record=trainer.record, sensitive=found, confidence=confidence, seed=seed, findings=trainer.findings,
+        protected=protected,
     )  # fmt: skip
 
 

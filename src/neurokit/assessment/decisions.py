@@ -36,7 +36,8 @@ class Policy:
         costs: What each outcome costs, by ``true_negative``, ``false_positive``, ``false_negative``, ``true_positive``
             and ``abstain``; ``None`` where the threshold was chosen by another goal.
         goal: What it was chosen for, in words.
-        chosen_on: The name of the data it was chosen on, and their number of rows.
+        chosen_on: The name of the data it was chosen on, their number of rows, and the SHA-256 of what is true and said
+            of them.
     """
 
     threshold: float
@@ -96,6 +97,7 @@ class Decisions:
         outcomes: How often each outcome comes of it; those abstained from are in none.
         cost: What all rows cost together, with a bootstrap interval; ``None`` without costs.
         compare: What always acting one way would have cost, by name; empty without costs.
+        same_rows: Whether the policy was chosen on these very rows, which flatters it.
     """
 
     policy: Policy
@@ -107,6 +109,7 @@ class Decisions:
     outcomes: dict[str, int]
     cost: Estimate | None
     compare: dict[str, float]
+    same_rows: bool = False
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row for each decision."""
@@ -129,7 +132,7 @@ class Decisions:
             cost = {"total": self.cost.to_dict(), "per_row": per_row.to_dict()}
         return {
             "policy": self.policy.to_dict(), "n": len(self.action), "counts": self.counts, "outcomes": self.outcomes,
-            "cost": cost, "compare": self.compare or None,
+            "cost": cost, "compare": self.compare or None, "same_rows": self.same_rows,
         }  # fmt: skip
 
     def __str__(self) -> str:
@@ -283,7 +286,14 @@ def abstain_band(
 
 
 def decide(
-    policy: Policy, y_true: Array, probability: Array, *, weight: Array | None, confidence: float, seed: int
+    policy: Policy,
+    y_true: Array,
+    probability: Array,
+    *,
+    weight: Array | None,
+    confidence: float,
+    seed: int,
+    same_rows: bool = False,
 ) -> Decisions:
     """Return what a policy does with rows of these calibrated probabilities, in counts and cost.
 
@@ -294,6 +304,7 @@ def decide(
         weight: One weight per row, or ``None``: it weighs costs, and counts count rows.
         confidence: Of the interval of the cost.
         seed: Of its resamples.
+        same_rows: Whether the policy was chosen on them.
     """
     action = policy.actions(probability)
     acted, positive = action != ABSTAIN, action == policy.positive
@@ -314,4 +325,5 @@ def decide(
     return Decisions(
         policy, action, probability, np.abs(probability - policy.threshold), y_true,
         {name: int((action == name).sum()) for name in names}, outcomes, cost, compare,
+        same_rows,
     )  # fmt: skip

@@ -42,6 +42,7 @@ def summary(assessment: Assessment) -> dict[str, Any]:
         "residuals": _residuals(assessment),
         "groups": None if assessment.groups is None else assessment.groups.to_dict(),
         "decisions": None if assessment.decisions is None else assessment.decisions.to_dict(),
+        "protected": [column.to_dict() for column in assessment.protected],
         "findings": [finding.to_json() for finding in assessment.findings],
     }
 
@@ -77,7 +78,7 @@ def _calibration(assessment: Assessment) -> dict[str, Any] | None:
 def _residuals(assessment: Assessment) -> dict[str, Any] | None:
     if assessment.kind != "regression":
         return None
-    residuals = assessment.scores - assessment.y_true
+    residuals = assessment.y_true - assessment.scores
     shares = (0.05, 0.25, 0.5, 0.75, 0.95)
     quantiles = {f"{share:g}": float(np.quantile(residuals, share)) for share in shares}
     spread = float(residuals.std())

@@ -128,7 +128,7 @@ def _residuals(where: str, residuals: Mapping[str, Any]) -> str:
     quantiles = residuals.get("quantiles") or {}
     rows = [["mean", number(residuals.get("mean"))], ["standard deviation", number(residuals.get("std"))]]
     rows += [[f"{100 * float(level):.3g} % lie below", number(value)] for level, value in quantiles.items()]
-    return table([f"residual on {where}: predicted less actual", "value"], rows, numbers=1)
+    return table([f"residual on {where}: actual less predicted", "value"], rows, numbers=1)
 
 
 def _decisions(name: str, decisions: Mapping[str, Any]) -> Iterator[str]:

@@ -62,6 +62,11 @@ def _of_assessment(name: str, found: Mapping[str, Any], of_training: list[dict[s
     for finding in found.get("findings") or []:
         if finding not in of_training:
             yield f"On {where}: {_said(finding)}"
+    for column in found.get("protected") or []:
+        stand_ins = [f"{one['column']} (AUC {number(one['auc'])})" for one in column.get("stand_ins") or []]
+        if stand_ins:
+            told = f"{_listed(stand_ins)} can stand in for {column.get('name')}"
+            yield f"On {where}, {told}: to leave that column out is not enough."
     if isinstance(n, int) and n < _FEW_ROWS:
         yield f"{name} has {n} rows: intervals are wide, and a difference between two models may be chance."
     yield from _of_lift(where, found.get("lift") or {})
@@ -75,8 +80,7 @@ def _of_assessment(name: str, found: Mapping[str, Any], of_training: list[dict[s
     error = (found.get("calibration") or {}).get("error")
     if error is not None and error > _UNCALIBRATED:
         yield f"Probabilities are {number(error)} away from what comes true on {where}: do not read them as chances."
-    chosen = ((found.get("decisions") or {}).get("policy") or {}).get("chosen_on") or {}
-    if chosen.get("name") == name and chosen.get("n") == n:
+    if (found.get("decisions") or {}).get("same_rows"):
         yield f"The threshold was chosen on the rows of {where} that judge it, which flatters it."
     groups = found.get("groups") or {}
     apart = [gap for gap in groups.get("gaps") or [] if (_low(gap.get("difference")) or 0) > 0]

@@ -10,10 +10,11 @@ from neurokit.cards.evaluation import evaluation_sections, places
 from neurokit.cards.front_matter import title
 from neurokit.cards.limits import limits
 from neurokit.cards.markdown import bullets, code, folded, paragraph, plain, prose, table
-from neurokit.cards.numbers import counted, duration, estimate, number, size, times
+from neurokit.cards.numbers import counted, estimate, number, times
 from neurokit.cards.pictures import importance_of, pictures_of
 from neurokit.cards.questions import answer, missing
 from neurokit.record import RunRecord
+from neurokit.wording import duration, size
 
 _LONG_TABLE = 25  # rows, from which on a table is folded
 _MOST_COLUMNS = 40
@@ -178,7 +179,7 @@ def _training(record: RunRecord) -> Iterator[tuple[str, str]]:
         yield "Training", paragraph(told)
     rows = [[name, _python(value)] for name, value in record.parameters.items()]
     if "batch_size" in record.parameters and record.parameters["batch_size"] is None:
-        rows[list(record.parameters).index("batch_size")][1] = "None: 32, or the loader's own"
+        rows[list(record.parameters).index("batch_size")][1] = "the loader's own"
     for name, options in (record.model.get("optimizers") or {}).items():
         rows.append([f"optimizer {name} in full".replace("  ", " "), _python(options)])
     yield "Training/Hyper-parameters", table(["argument", "value"], rows, limit=_LONGEST_VALUE)

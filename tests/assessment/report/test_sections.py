@@ -37,9 +37,10 @@ def test_savings_are_claimed_only_where_the_interval_carries_them(binary, cost, 
     assert any(says in point for point in sections.decisions(found).points)
 
 
-def test_a_rule_chosen_on_rows_of_the_same_name_is_pointed_out(binary):
+def test_a_rule_chosen_on_the_same_rows_is_pointed_out(binary):
     found = binary.to_dict()
-    found["decisions"]["policy"]["chosen_on"] = {"name": "test", "n": 150}
+    assert "not on the rows reported here" in sections.decisions(found).points[-1]
+    found["decisions"]["same_rows"] = True
     assert "the numbers above are too good" in sections.decisions(found).points[-1]
 
 

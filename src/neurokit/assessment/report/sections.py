@@ -81,17 +81,14 @@ def decisions(found: Mapping[str, Any]) -> Section:
         tables.append(_costs(cost, compare))
         points += _saved(cost, compare)
     if chosen := policy.get("chosen_on"):
-        points.append(_chosen_on(chosen, found))
+        points.append(_chosen_on(chosen, bool(decided.get("same_rows"))))
     return Section(_rule(policy), tables, points)
 
 
-def _chosen_on(chosen: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+def _chosen_on(chosen: Mapping[str, Any], same_rows: bool) -> str:
     name = words.quoted(chosen["name"])
-    if chosen["name"] == found["name"]:
-        return (
-            f"The rule was chosen on data of the name reported here, {name}. If these are the same rows, the numbers "
-            "above are too good."
-        )
+    if same_rows:
+        return "The rule was chosen on the very rows that are reported here, so that the numbers above are too good."
     return f"The rule was chosen on {name} ({counted(chosen['n'], 'row')}), not on the rows reported here."
 
 
