@@ -29,9 +29,13 @@ def test_several_inputs_are_told_by_their_path_and_several_outputs_by_their_name
 
 def test_balance_counts_classes_that_are_ignored_for_nothing_and_labels_that_hold() -> None:
     assert balance(torch.tensor([0, -100, 2]), Task("multiclass", "softmax", 3, ignore_index=-100)) == {
-        "counts": {"0": 1, "1": 0, "2": 1}
+        "rows": 2,
+        "counts": {"0": 1, "1": 0, "2": 1},
     }
-    assert balance(torch.tensor([[1.0, 0], [1, 1]]), Task("multilabel", "sigmoid", 2)) == {"counts": {"0": 2, "1": 1}}
+    assert balance(torch.tensor([[1.0, 0], [1, 1]]), Task("multilabel", "sigmoid", 2)) == {
+        "rows": 2,
+        "counts": {"0": 2, "1": 1},
+    }
     assert balance(torch.tensor([1.0, 3]), Task("regression")) == {"mean": 2.0, "std": 1.0, "min": 1.0, "max": 3.0}
     assert balance(torch.tensor([[0.2, 0.8]]), Task("multiclass", "softmax", 2)) == {}
 
@@ -46,8 +50,8 @@ def test_a_fit_records_signature_balance_and_layers_of_both_parts_of_the_data() 
     assert record.signature["inputs"] == [{"name": "x", "dtype": "float32", "shape": [2], "columns": ["a", "b"]}]
     assert record.signature["outputs"][0]["classes"] == ["no", "yes"]
     assert record.balance == {
-        "train": {"counts": {"no": 10, "yes": 10}},
-        "validation": {"counts": {"no": 10, "yes": 10}},
+        "train": {"rows": 20, "counts": {"no": 10, "yes": 10}},
+        "validation": {"rows": 20, "counts": {"no": 10, "yes": 10}},
     }
     assert "Linear" in record.model["layers"]
     assert record.model["bytes"] == 24

@@ -61,7 +61,7 @@ def balance(y: Any, task: Task | Mapping[str, Task] | None) -> dict[str, Any]:
 
     Example:
         >>> balance(torch.tensor([0, 1, 1]), Task("multiclass", "softmax", 2, np.array(["cat", "dog"])))
-        {'counts': {'cat': 1, 'dog': 2}}
+        {'rows': 3, 'counts': {'cat': 1, 'dog': 2}}
     """
     if isinstance(y, Mapping):
         tasks = task if isinstance(task, Mapping) else {}
@@ -73,7 +73,8 @@ def balance(y: Any, task: Task | Mapping[str, Task] | None) -> dict[str, Any]:
         numbers = {"mean": values.mean(), "std": values.std(correction=0), "min": values.min(), "max": values.max()}
         return {name: float(value) for name, value in numbers.items()}
     if task.kind == "multilabel":
-        return {"counts": dict(zip(_names(task, y.shape[-1]), y.reshape(-1, y.shape[-1]).sum(0).tolist(), strict=True))}
+        table = y.reshape(-1, y.shape[-1])
+        return {"rows": len(table), "counts": dict(zip(_names(task, y.shape[-1]), table.sum(0).tolist(), strict=True))}
     if task.kind == "multiclass" and y.is_floating_point():  # a share of each class
         return {}
     labels = y.reshape(-1).to(torch.int64)
@@ -82,7 +83,7 @@ def balance(y: Any, task: Task | Mapping[str, Task] | None) -> dict[str, Any]:
     if size > _MOST_CLASSES or (len(labels) and labels.min() < 0):
         return {}
     counts = torch.bincount(labels, minlength=size).tolist()
-    return {"counts": dict(zip(_names(task, size), counts, strict=True))}
+    return {"rows": len(labels), "counts": dict(zip(_names(task, size), counts, strict=True))}
 
 
 def _names(task: Task, size: int) -> list[str]:

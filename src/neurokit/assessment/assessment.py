@@ -15,6 +15,7 @@ import numpy as np
 
 from neurokit.arguments import check_choice, check_count, check_number, suggestions
 from neurokit.assessment import decisions as deciding
+from neurokit.assessment.baseline import constant_answers
 from neurokit.assessment.calibration import Calibration, calibration, fit_temperature, with_temperature
 from neurokit.assessment.checking import check_arrays, checked_names
 from neurokit.assessment.decisions import Decisions, Policy
@@ -26,7 +27,6 @@ from neurokit.assessment.verdict import main_metric, verdict
 from neurokit.diagnostics.finding import Finding
 from neurokit.record import RunRecord
 from neurokit.task import Kind
-from neurokit.wording import number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,6 +87,7 @@ class Assessment:
         self.confidence, self.seed = confidence, seed
         self.findings, self.protected = list(findings), list(protected)
         self.decisions: Decisions | None = None
+        self.description = ""  # of a baseline, which answer it gives
         self._lifts: dict[str, Estimate] = {}
 
     @classmethod
@@ -194,9 +195,16 @@ class Assessment:
         return main_metric(self)
 
     @cached_property
-    def baseline(self) -> Baseline:
-        """The assessment of one answer for all rows: the most frequent class, or the mean, of training."""
-        return baseline(self)
+    def baseline(self) -> Assessment:
+        """The assessment of one answer for all rows: the most frequent class, or the mean, of training.
+
+        Its ``description`` says which answer it is.
+        """
+        training = {} if self.record is None else self.record.balance.get("train") or {}
+        answers, description = constant_answers(self.answers, self.names, training)
+        made = self._with(answers)
+        made.description = description
+        return made
 
     def lift(self, metric: str | None = None) -> Estimate:
         """Return by how much the model is better than the baseline, resampled in pairs; above 0 is better.
@@ -643,7 +651,7 @@ class Assessment:
         return to_html(self, path, **options)
 
     def __repr__(self) -> str:
-        return f"<Assessment of {self.n} {self.name} rows, {self.kind}: {self.main} {self.metrics[self.main]}>"
+        return f"<Assessment of {self.n} {self.name} rows, {self.kind}>"
 
     def __str__(self) -> str:
         return f"{self.verdict()}\n\n{self.to_frame().round(4).to_string()}"
@@ -678,53 +686,3 @@ class Assessment:
             made.__dict__.pop(computed, None)
         made.answers, made.decisions, made.findings, made._lifts = answers, None, list(self.findings), {}
         return made
-
-
-class Baseline(Assessment):
-    """The assessment of one answer for all rows.
-
-    Attributes:
-        description: Which answer it is, in words.
-    """
-
-    description: str
-
-
-def baseline(assessment: Assessment) -> Baseline:
-    """Return the assessment of the constant answer: what training held most of, or its mean; else these rows."""
-    answers, n = assessment.answers, assessment.n
-    training = {} if assessment.record is None else assessment.record.balance.get("train", {})
-    counts = training.get("counts", {})
-    where = "in training"
-    if answers.kind == "regression":
-        middle = training.get("mean")
-        if middle is None or answers.y_true.ndim > 1:
-            middle, where = answers.y_true.mean(0), "of these rows"
-        scores = np.broadcast_to(np.asarray(middle, dtype=np.float64), answers.y_true.shape)
-        predicted = scores
-        said = f"always {number(middle, 4)}, the mean {where}" if np.ndim(middle) == 0 else f"always the means {where}"
-    else:
-        if sum(counts.values()) and len(counts) == len(assessment.names):
-            shares = np.asarray(list(counts.values()), dtype=np.float64)
-            shares /= sum(counts.values()) if answers.kind != "multilabel" else _rows_of(assessment.record)
-        else:
-            table = answers.y_true if answers.kind == "multilabel" else np.eye(len(assessment.names))[answers.y_true]
-            shares, where = np.average(table, axis=0, weights=answers.weight), "of these rows"
-        scores = np.tile(np.clip(shares, 0, 1), (n, 1))
-        if answers.kind == "multilabel":
-            predicted = (scores > 0.5).astype(np.int64)
-            said = f"for each label what is more frequent {where}"
-        else:
-            predicted = scores.argmax(1)
-            said = f"always {assessment.names[int(shares.argmax())]!r}, the most frequent class {where}"
-    made = Baseline(
-        Answers(answers.kind, answers.y_true, predicted, scores, answers.weight), class_names=assessment.class_names,
-        name=assessment.name, confidence=assessment.confidence, seed=assessment.seed,
-    )  # fmt: skip
-    made.description = said
-    return made
-
-
-def _rows_of(record: RunRecord | None) -> int:
-    train = {} if record is None else record.data.get("train") or {}
-    return int(train.get("rows") or 1)
