@@ -450,3 +450,22 @@ def test_a_resumed_run_with_nothing_left_to_train_tells_of_the_whole_run(tmp_pat
 
     assert (again.epochs_run, again.metrics["last"]) == (2, first.metrics["last"])
     assert again.parameters["batch_size"] == 32
+
+
+def test_a_resumed_run_keeps_its_beginning_its_seconds_and_what_a_person_said_of_it(tmp_path: Path) -> None:
+    x, folder = torch.rand(40, 2), tmp_path / "run"
+
+    def run(epochs: int) -> RunRecord:
+        trainer = neurokit.Trainer(nn.Linear(2, 1), loss="mse")
+        checkpoints = neurokit.ModelCheckpoint(folder)
+        trainer.fit(x, x[:, :1], epochs=epochs, callbacks=[checkpoints], resume=folder, verbose=0)
+        return trainer.record
+
+    first = run(2)
+    neurokit.ModelCard.from_record(folder, license="mit").save(folder)
+    again = run(4)
+
+    assert again.created == first.created
+    assert again.timings["seconds"] > first.timings["seconds"] * 0.9
+    assert again.timings["seconds"] >= sum(again.timings["epochs"])
+    assert RunRecord.load(folder / "run.json").answers == {"license": "mit"}

@@ -76,9 +76,15 @@ class Plan:
             yield "The whole model is in eval(), as pretrained ones arrive: it trains as a whole, dropout too."
         if getattr(self.data.train, "joins", False):
             yield "The last batch would have one row, too few for BatchNorm: it joins the batch before it."
-        if self.arguments["resume"] is not None and self.restored is None:
-            folder = self.arguments["resume"]
-            yield f"{folder} holds no checkpoint to resume from that is sound: the run starts at the beginning."
+
+    def beginning(self) -> str:
+        """Return why a fit that was to resume starts anew; "" where it does not. It says nothing of the model."""
+        folder = self.arguments["resume"]
+        if folder is None or self.restored is not None:
+            return ""
+        if not Path(folder).expanduser().exists():
+            return f"{folder} is new, with no checkpoint to resume from: the run starts at the beginning."
+        return f"{folder} holds no checkpoint to resume from that is sound: the run starts at the beginning."
 
 
 def plan_fit(

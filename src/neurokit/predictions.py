@@ -30,10 +30,11 @@ def probabilities(task: Task, predictions: Tensor) -> Any:
             f"predict_proba needs a loss that says how outputs become probabilities, and this task is "
             f"{task.describe()}. Use 'cross_entropy' or 'bce_with_logits', or predict for the outputs themselves."
         )
-    found = task.probabilities(_classes_second(task, predictions).to(_computing_dtype(predictions)))
+    raw = _classes_second(task, predictions).to(_computing_dtype(predictions))
+    found = task.probabilities(raw)
     if task.kind == "binary":
-        positive = found.unsqueeze(1) if found.ndim == 1 else found
-        found = torch.cat([1 - positive, positive], dim=1)
+        other = task.probabilities(-raw) if task.activation == "sigmoid" else 1 - found  # 1 - p would lose small ones
+        found = torch.cat([one.unsqueeze(1) if one.ndim == 1 else one for one in (other, found)], dim=1)
     return to_numpy(found.movedim(1, -1) if task.classes_last else found)
 
 

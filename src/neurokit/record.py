@@ -34,6 +34,7 @@ from neurokit.summary import layer_table
 from neurokit.task import Task, in_words
 
 MAX_HASHED_BYTES = 64 << 20
+MAX_TARGETS = 100  # numbers a row: targets that are pictures are not gone through
 _ADDED_LATER = frozenset(("signature", "balance", "assessments", "explanation", "answers"))  # older records lack them
 SHOWN = 32  # so many numbers of an array are written out; of a longer one, type and shape
 
@@ -141,7 +142,7 @@ class RunRecord:
             },
             task={"description": in_words(task)},
             signature=dict(signature),
-            balance={name: balance(loader.targets(), task) for name, loader in loaders.items()},
+            balance={name: balance(loader.targets(MAX_TARGETS), task) for name, loader in loaders.items()},
             hardware=hardware(device),
             timings={"epochs": []},
         )

@@ -74,8 +74,11 @@ def balance(y: Any, task: Task | Mapping[str, Task] | None) -> dict[str, Any]:
         return {name: float(value) for name, value in numbers.items()}
     if task.kind == "multilabel":
         table = y.reshape(-1, y.shape[-1])
-        return {"rows": len(table), "counts": dict(zip(_names(task, y.shape[-1]), table.sum(0).tolist(), strict=True))}
+        counts = table.double().sum(0).int().tolist()
+        return {"rows": len(table), "counts": dict(zip(_names(task, y.shape[-1]), counts, strict=True))}
     if task.kind == "multiclass" and y.is_floating_point():  # a share of each class
+        return {}
+    if y.numel() != len(y):  # one at each position: pixels or words, not rows
         return {}
     labels = y.reshape(-1).to(torch.int64)
     labels = labels[labels != (-1 if task.ignore_index is None else task.ignore_index)]

@@ -686,7 +686,9 @@ class Trainer:
     def end_epoch(self, epoch: int, logs: dict[str, float]) -> None:
         """Write an epoch into history and record, and count it."""
         self.history.append(epoch, logs)
-        self.record.timings["epochs"].append(round(time.perf_counter() - self._epoch_began, 6))
+        now = time.perf_counter()
+        self.record.timings["epochs"].append(round(now - self._epoch_began, 6))
+        self.record.timings["seconds"] = round(now - self._fit_began, 6)
         self.record.epochs_run = len(self.history.epoch)
         self.record.metrics["last"] = dict(logs)
         self.state.end_epoch()
@@ -801,6 +803,8 @@ class Trainer:
         self.background = background(plan.data.train, plan.look.batch, plan.state.seed)
         for text in plan.notes(self.model):
             self._note(text)
+        if text := plan.beginning():
+            logger.warning(text)
 
     def _take(self, look: FirstLook, validates: bool) -> None:
         """Take over what the first look told, and name everything this fit will log."""
@@ -844,8 +848,9 @@ class Trainer:
         for name in self._hooks.load_state_dict(state["callbacks"]):
             self._note(f"The checkpoint holds the state of a {name}, and this fit has none: it is left out.")
         self._feed.loader.load_state_dict(state["data"])
-        self.record.timings["epochs"] = saved.timings["epochs"]
-        self.record.metrics = dict(saved.metrics)
+        self.record.created, self.record.metrics = saved.created, dict(saved.metrics)
+        self.record.timings = dict(saved.timings)
+        self._fit_began -= saved.timings.get("seconds", 0.0)
         if self.state.epoch >= self.state.epochs:
             self._note(
                 f"The resumed run has done {self.state.epoch} of {self.state.epochs} epochs: nothing is left to train."

@@ -56,6 +56,16 @@ def test_tables_and_report_are_scikit_learns() -> None:
     )
 
 
+def test_of_several_labels_each_has_a_table_as_scikit_learn_stacks_them() -> None:
+    labels = _labels()
+
+    table = labels.confusion_matrix()
+
+    expected = metrics.multilabel_confusion_matrix(labels.y_true, labels.y_pred)
+    assert (table.to_numpy().reshape(2, 2, 2) == expected).all()
+    assert table.loc[("round", 1), 0] == expected[1, 1, 0]
+
+
 def test_curves_are_scikit_learns_for_each_class() -> None:
     many, two = _many(), _two()
     fpr, tpr, thresholds = metrics.roc_curve(two.y_true, two.scores[:, 1], drop_intermediate=False)
@@ -80,10 +90,13 @@ def test_most_confused_are_the_cells_off_the_diagonal_the_largest_first() -> Non
     assert first["count"] == counts.loc[first["actual"], first["predicted"]]
     assert first["share"] == pytest.approx(first["count"] / counts.loc[first["actual"]].sum())
     assert (many.most_confused(min_count=10)["count"] >= 10).all()
+    assert len(many.most_confused(2)) == 2
 
 
 def test_top_losses_are_the_rows_with_the_largest_loss_and_bring_their_columns() -> None:
-    table = pd.DataFrame({"age": np.arange(200), "loss": 7}, index=[f"id{index}" for index in range(200)])
+    table = pd.DataFrame(
+        {"age": np.arange(200), "loss": 7}, index=pd.Index([f"id{one}" for one in range(200)], name="id")
+    )
     two = _two(x=table)
     losses = np.where(two.y_true == 1, -np.log(two.scores[:, 1]), -np.log(two.scores[:, 0]))
 
@@ -93,6 +106,7 @@ def test_top_losses_are_the_rows_with_the_largest_loss_and_bring_their_columns()
     assert top["loss"].to_numpy() == pytest.approx(np.sort(losses)[::-1][:4])
     assert (top["age"] == top.index).all()
     assert (top["loss (column)"] == 7).all()
+    assert list(top["id"]) == [f"id{number}" for number in top.index]
     assert two.row(int(top.index[0]))["age"] == top.index[0]
 
 
@@ -162,6 +176,47 @@ def test_one_class_against_the_rest_is_a_binary_assessment_of_the_same_rows() ->
         _many().one_vs_rest("owls")
 
 
+def test_one_class_has_the_baseline_of_its_own_share_of_training() -> None:
+    y = np.asarray([0] * 90 + [1] * 10)
+    two = Assessment.from_arrays(
+        y, np.where(y, 0.8, 0.2), kind="binary", class_names=["no", "yes"],
+        training={"rows": 100, "counts": {"no": 90, "yes": 10}},
+    )  # fmt: skip
+
+    part = two.one_vs_rest("no")
+
+    assert part.baseline.description == "always 'no', the most frequent class in training"
+    assert part.baseline.metrics["accuracy"] == 0.9
+    assert two.one_vs_rest("yes").baseline.description == "always 'not yes', the most frequent class in training"
+
+
+def test_the_report_by_groups_is_remembered_for_card_and_page() -> None:
+    two = _two()
+    assert two.to_dict()["groups"] is None
+
+    report = two.by_group({"half": np.repeat(["a", "b"], 100)})
+
+    assert two.groups is report
+    assert [one["group"] for one in two.to_dict()["groups"]["groups"]] == ["a", "b"]
+    assert two.calibrated(2.0).groups is None
+
+
+def test_a_temperature_is_not_applied_twice() -> None:
+    generator = np.random.default_rng(0)
+    logits = generator.normal(size=400)
+    y, sure = (generator.uniform(size=400) < 1 / (1 + np.exp(-logits))).astype(int), 1 / (1 + np.exp(-3 * logits))
+    validation = Assessment.from_arrays(y[:200], sure[:200], kind="binary", name="validation")
+    test = Assessment.from_arrays(y[200:], sure[200:], kind="binary")
+    policy = validation.threshold(recall=0.9)
+
+    plain, cooled = test.decide(policy), test.calibrated(policy).decide(policy)
+
+    assert cooled.probability == pytest.approx(plain.probability)
+    assert test.calibrated(policy).to_dict()["calibration"]["temperature"] == policy.temperature
+    again = validation.calibrated(policy).threshold(recall=0.9)
+    assert again.temperature == pytest.approx(policy.temperature, rel=1e-3)
+
+
 def test_calibrated_probabilities_leave_the_original_and_the_answers_alone() -> None:
     many = _many()
     before = many.scores.copy()
@@ -190,8 +245,8 @@ def test_all_of_it_is_plain_json_and_read_as_text(make: Any) -> None:
 def test_questions_a_task_has_no_answer_to_are_refused_with_what_to_ask() -> None:
     with pytest.raises(ValueError, match="residuals is for regression tasks, and this one is binary"):
         _two().residuals()
-    with pytest.raises(ValueError, match=r"confusion_matrix is for binary and multiclass tasks.*one_vs_rest"):
-        _labels().confusion_matrix()
+    with pytest.raises(ValueError, match=r"most_confused is for binary and multiclass tasks.*one_vs_rest"):
+        _labels().most_confused()
     with pytest.raises(ValueError, match="See metrics, residuals and top_losses"):
         _numbers().roc()
 

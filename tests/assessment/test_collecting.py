@@ -34,7 +34,7 @@ def test_numbers_are_those_of_evaluate_and_of_scikit_learn_on_predict_proba(wine
     logs, probabilities = trainer.evaluate(x, y), trainer.predict_proba(x)
     for name in ("accuracy", "f1", "log_loss", "roc_auc"):
         assert found.metrics[name] == pytest.approx(logs[name], rel=1e-6), name
-    assert (found.scores == probabilities).all()
+    assert found.scores == pytest.approx(probabilities, abs=1e-6)
     assert (found.y_pred == trainer.predict_labels(x)).all()
     assert found.metrics["log_loss"] == pytest.approx(metrics.log_loss(y, probabilities), rel=1e-6)
 
@@ -250,3 +250,86 @@ def test_rows_that_validated_are_no_test_and_only_then_it_is_said(caplog: pytest
     found = assess(trainer, *held_out)
     assert "selection-on-test" in caplog.text
     assert "selection-on-test" in [finding.code for finding in found.findings]
+
+
+def test_answers_that_are_sure_in_single_precision_keep_their_distance() -> None:
+    x = torch.tensor([[-40.0], [-20.0], [20.0], [40.0]])
+    trainer = nk.Trainer(nn.Linear(1, 1), loss="bce_with_logits")
+    with torch.no_grad():
+        trainer.model.weight.fill_(1.0)
+        trainer.model.bias.zero_()
+
+    found = assess(trainer, x, torch.tensor([1.0, 1, 0, 0]))
+
+    assert found.top_losses(4)["loss"].to_numpy() == pytest.approx([40, 36.04, 20, 20], rel=0.15)
+    assert len(np.unique(found.scores[:, 0])) == 4
+    assert found.scores.sum(1) == pytest.approx(1)
+
+
+def test_of_several_outputs_each_has_the_baseline_of_its_own_training() -> None:
+    x = torch.rand(60, 2)
+    y = {"kind": torch.tensor([0] * 40 + [1] * 15 + [2] * 5), "price": 7 + 0 * x[:, 0]}
+    trainer = nk.Trainer(_TwoHeads(), loss={"kind": "cross_entropy", "price": "mse"})
+    trainer.fit(x, y, verbose=0, checks=False)
+
+    assert (
+        assess(trainer, x, y, output="kind").baseline.description == "always '0', the most frequent class in training"
+    )
+    assert assess(trainer, x, y, output="price").baseline.description == "always 7, the mean in training"
+
+
+def test_what_is_no_trainer_no_name_and_no_number_is_refused_before_anything_runs() -> None:
+    trainer = nk.Trainer(nn.Linear(2, 1), loss="mse")
+    x = torch.rand(5, 2)
+    with pytest.raises(TypeError, match=r"assess takes a Trainer, got a Linear\. Pass nk\.Trainer\(model"):
+        assess(nn.Linear(2, 1), x, x[:, 0])
+    with pytest.raises(TypeError, match="name says what the rows are"):
+        assess(trainer, x, x[:, 0], name=3)
+    with pytest.raises(ValueError, match="seed is 0 or more"):
+        assess(trainer, x, x[:, 0], seed=-1)
+    with pytest.raises(TypeError, match="class_names is a list of names"):
+        assess(nk.Trainer(nn.Linear(2, 3), loss="cross_entropy"), x, torch.tensor([0, 1, 2, 0, 1]), "abc")
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf])
+def test_a_target_that_is_no_number_is_refused_with_its_row(odd: float) -> None:
+    x = torch.rand(6, 2)
+    y = x[:, 0].clone()
+    trainer = nk.Trainer(nn.Linear(2, 1), loss="mse")
+    trainer.fit(x, y, verbose=0)
+    y[3] = odd
+
+    with pytest.raises(ValueError, match=r"in row 3 \(1 of 6"):
+        assess(trainer, x, y)
+
+
+def test_a_sensitive_column_that_the_model_never_saw_needs_no_other_word(caplog: pytest.LogCaptureFixture) -> None:
+    table, y = _table()
+    trainer = nk.Trainer(nn.Linear(1, 2), loss="cross_entropy")
+    trainer.fit(table[["height"]], y, verbose=0, checks=False)
+
+    found = assess(trainer, table, y, sensitive=["sex"])
+
+    assert {one["group"] for one in found.to_dict()["groups"]["groups"]} == {"f", "m"}
+    assert "can stand in for 'sex'" in caplog.text
+
+
+def test_what_stands_in_for_groups_that_came_as_values_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    table, y = _table()
+    trainer = nk.Trainer(nn.Linear(1, 2), loss="cross_entropy")
+    trainer.fit(table[["height"]], y, verbose=0, checks=False)
+
+    for given in (table["sex"], table["sex"].to_numpy(), {"sex": table["sex"]}):
+        caplog.clear()
+        found = assess(trainer, table[["height"]], y, sensitive=given)
+        assert "'height' (AUC 0.9" in caplog.text
+        assert found.to_dict()["protected"][0]["stand_ins"][0]["column"] == "height"
+
+
+def test_rows_of_a_dataset_show_their_numbers() -> None:
+    items = [(torch.tensor([float(index), 1.0]), index % 2) for index in range(12)]
+    trainer = nk.Trainer(nn.Linear(2, 2), loss="cross_entropy")
+
+    top = assess(trainer, DataLoader(items, batch_size=4)).top_losses(3)
+
+    assert list(top["x[0]"]) == list(top.index)

@@ -116,6 +116,49 @@ def test_abstaining_that_never_pays_makes_no_band_and_a_width_makes_one() -> Non
     assert abstain_band(0.9, None, 0.2) == pytest.approx((0.7, 1.0))
 
 
+def test_a_band_that_does_not_pay_stays_shut_wherever_the_threshold_lies() -> None:
+    assert abstain_band(0.9, checked_costs({"fp": 1, "fn": 1, "abstain": 0.6}), None) is None
+
+
+def test_costs_that_make_an_action_cost_the_same_at_any_probability_are_no_division_by_zero() -> None:
+    costs = checked_costs({"tn": 1, "fp": 3, "fn": 1.5, "tp": -5, "abstain": 0})
+    costs["false_negative"] = 1.0
+
+    low, high = abstain_band(0.3, costs, None)
+
+    for p in np.linspace(0.001, 0.999, 200):
+        act = 3 * (1 - p) - 5 * p
+        assert (min(act, 1.0) > 0) == (low < p < high), p
+
+
+def test_leaving_rows_to_a_person_is_no_saving() -> None:
+    with pytest.raises(ValueError, match=r"costs has no price for that.*'abstain': 0\.5"):
+        _assessment().threshold(costs={"fp": 1, "fn": 1}, abstain=0.45)
+    by_hand = Policy(0.5, 1.0, "yes", "no", band=(0.1, 0.9), costs=checked_costs({"fp": 1, "fn": 1}))
+    assert _assessment(name="test").decide(by_hand).cost is None
+
+
+def test_calling_nothing_is_cheapest_also_where_a_probability_is_one() -> None:
+    validation = Assessment.from_arrays([0, 1, 1, 0, 0], [1.0, 0.9, 0.3, 0.2, 0.1], kind="binary")
+    costs = {"fp": 100, "fn": 1}
+
+    policy = validation.threshold(costs=costs, calibrate=False)
+
+    assert validation.decide(policy).cost == 2
+    assert validation.decide(policy).counts["1"] == 0
+
+
+def test_neighbouring_probabilities_are_parted() -> None:
+    high = 0.5
+    low = np.nextafter(high, 0)
+    validation = Assessment.from_arrays([1, 0, 1, 0], [high, low, 0.9, 0.1], kind="binary")
+
+    policy = validation.threshold(precision=1.0, calibrate=False)
+
+    assert validation.decide(policy).outcomes["true_positive"] == 2
+    assert validation.decide(policy).outcomes["false_positive"] == 0
+
+
 def test_costs_come_as_a_dict_or_a_table_and_wrong_ones_are_named() -> None:
     table = checked_costs([[0, 1], [5, -2]])
     assert table == {"true_negative": 0, "false_positive": 1, "false_negative": 5, "true_positive": -2}
@@ -168,5 +211,6 @@ def test_deciding_on_the_rows_that_chose_is_pointed_out_whatever_they_are_called
 
     assert not others.decide(policy).same_rows
     assert not caplog.text
-    assert chosen.decide(policy).same_rows
+    renamed = _assessment(name="validation")
+    assert renamed.decide(policy).same_rows
     assert "chosen on these very rows" in caplog.text

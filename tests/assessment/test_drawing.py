@@ -50,6 +50,7 @@ def test_a_picture_draws_into_the_axes_it_is_given_and_has_a_twin_in_numbers(kin
     assert axes.get_xlabel()
     assert plt.get_fignums() == [figure.number]
     assert len(plots.data(name))
+    assert getattr(plots, name).data().equals(plots.data(name))
 
 
 @pytest.mark.parametrize(("kind", "name"), CASES)
@@ -82,6 +83,8 @@ def test_of_very_many_classes_the_ones_told_apart_worst_are_drawn() -> None:
 def test_pictures_a_task_does_not_have_are_refused_before_a_figure_is_made() -> None:
     with pytest.raises(ValueError, match="residuals is for regression"):
         _made("binary").plots.residuals()
+    with pytest.raises(ValueError, match="confusion_matrix is for binary and multiclass"):
+        _made("multilabel").plots.confusion_matrix()
     with pytest.raises(ValueError, match=r"name is one of .*Did you mean 'calibration'"):
         _made("binary").plots.data("calibrations")
     assert not plt.get_fignums()

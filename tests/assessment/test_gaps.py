@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, norm
 
-from neurokit.assessment.gaps import difference_ends, normal_quantile, pair_quantile, ratio_ends, wilson_ends
+from neurokit.assessment.gaps import difference_ends, pair_quantile, ratio_ends
+from neurokit.assessment.intervals import normal_quantile, wilson_ends
 
 
 @pytest.mark.parametrize(("hits", "n"), [(0, 10), (3, 10), (10, 10), (499, 1000)])

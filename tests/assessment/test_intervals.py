@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from neurokit.assessment.intervals import Estimate, bootstrap, wilson
+from neurokit.assessment.intervals import Estimate, bootstrap, mean_of_rates, wilson
 
 
 @pytest.mark.parametrize(("hits", "n"), [(0, 10), (7, 10), (10, 10), (431, 500)])
@@ -17,7 +17,7 @@ def test_wilson_is_scipys(hits: int, n: int) -> None:
     interval = stats.binomtest(hits, n).proportion_ci(0.9, method="wilson")
 
     assert found == hits / n
-    assert found.interval == (interval.low, interval.high)
+    assert found.interval == pytest.approx((interval.low, interval.high))
     assert (found.n, found.method, found.confidence) == (n, "wilson", 0.9)
 
 
@@ -36,7 +36,7 @@ def test_an_estimate_is_a_float_that_survives_copies_and_plain_values() -> None:
     assert made + 1 == 1.5
     assert f"{made:.2f}" == "0.50"
     assert str(made) == "0.5 (0.25 to 0.75, n = 12)"
-    for again in (copy.deepcopy(made), pickle.loads(pickle.dumps(made)), Estimate.from_dict(made.to_dict())):
+    for again in (copy.deepcopy(made), pickle.loads(pickle.dumps(made))):
         assert (again, again.interval, again.n, again.method, again.confidence) == (
             0.5, (0.25, 0.75), 12, "bootstrap", 0.9
         )  # fmt: skip
@@ -80,3 +80,28 @@ def test_a_statistic_that_hardly_any_resample_defines_has_no_interval() -> None:
 
     assert found == 1.0
     assert math.isnan(found.low)
+
+
+def test_where_every_resample_gives_the_same_there_is_no_interval() -> None:
+    found = bootstrap({"sure": lambda counts: 1.0}, 30)["sure"]
+
+    assert found == 1
+    assert math.isnan(found.low)
+
+
+def test_without_resamples_there_are_values_alone() -> None:
+    found = bootstrap({"mean": lambda counts: float(counts.mean())}, 30, resamples=0)["mean"]
+
+    assert (found, found.n, found.method) == (1.0, 30, "")
+    assert math.isnan(found.low)
+
+
+def test_the_mean_of_rates_holds_the_truth_also_where_one_class_has_few_cases() -> None:
+    generator = np.random.default_rng(0)
+    truths, sizes, held = (0.9, 0.8), (45, 5), 0
+    for _ in range(1000):
+        rates = [wilson(int(generator.binomial(n, rate)), n) for rate, n in zip(truths, sizes, strict=True)]
+        found = mean_of_rates(rates)
+        held += found.low <= np.mean(truths) <= found.high
+
+    assert 0.93 <= held / 1000 <= 0.99

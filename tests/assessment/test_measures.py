@@ -39,6 +39,7 @@ def _oracle(answers: Answers) -> dict[str, float]:
     if answers.kind == "regression":
         return {
             "mae": metrics.mean_absolute_error(true, told, **w),
+            "mse": metrics.mean_squared_error(true, told, **w),
             "rmse": metrics.root_mean_squared_error(true, told, **w),
             "r2": metrics.r2_score(true, told, **w),
             "median_absolute_error": metrics.median_absolute_error(true, told, **w),
@@ -151,4 +152,48 @@ def test_lift_is_the_paired_difference_and_turned_where_lower_is_better() -> Non
     expected = metrics.mean_absolute_error(true, bad) - metrics.mean_absolute_error(true, good)
     assert gained == pytest.approx(expected)
     assert gained.low > 0
-    assert lift(ours, ours, "r2", confidence=0.95, seed=0).interval == (0, 0)
+    same = lift(ours, ours, "r2", confidence=0.95, seed=0)
+    assert same == 0
+    assert math.isnan(same.low)
+
+
+def test_of_a_mean_error_what_is_nearer_to_zero_is_better() -> None:
+    true = np.linspace(0, 1, 50)
+    ours, theirs = (Answers("regression", true, true + bias, true + bias) for bias in (5.0, 1.0))
+
+    assert lift(ours, theirs, "mean_error", confidence=0.95, seed=0) == pytest.approx(-4)
+
+
+def test_few_rows_of_a_class_that_are_all_right_make_nobody_certain() -> None:
+    y = np.asarray([0] * 97 + [1] * 3)
+    sure, never = Answers("binary", y, y, np.eye(2)[y]), Answers("binary", y, 0 * y, np.tile([0.97, 0.03], (100, 1)))
+
+    found = measure(sure, confidence=0.95, seed=0)
+
+    assert found["balanced_accuracy"] == 1
+    assert 0.6 < found["balanced_accuracy"].low < 0.8
+    assert math.isnan(found["roc_auc"].low)
+    gained = lift(sure, never, "balanced_accuracy", confidence=0.95, seed=0)
+    assert (gained, gained.low) == (0.5, pytest.approx(found["balanced_accuracy"].low - 0.5))
+    assert gained.low > 0
+
+
+def test_a_label_that_never_holds_leaves_the_others_their_average() -> None:
+    y = np.asarray([[1, 0], [0, 0], [1, 0], [0, 0]])
+    scores = np.asarray([[0.9, 0.1], [0.2, 0.3], [0.8, 0.2], [0.4, 0.1]])
+
+    found = measure(Answers("multilabel", y, (scores > 0.5).astype(int), scores), confidence=0.95, seed=0)
+
+    assert found["roc_auc"] == 1
+
+
+def test_of_very_many_classes_the_area_has_a_value_and_no_interval() -> None:
+    generator = np.random.default_rng(0)
+    y = generator.integers(30, size=600)
+    scores = generator.dirichlet(np.ones(30), 600)
+    expected = np.mean([metrics.roc_auc_score(y == index, scores[:, index]) for index in range(30)])
+
+    found = measure(Answers("multiclass", y, scores.argmax(1), scores), confidence=0.95, seed=0)["roc_auc"]
+
+    assert found == pytest.approx(expected)
+    assert math.isnan(found.low)

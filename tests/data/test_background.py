@@ -8,7 +8,9 @@ from torch.utils.data import DataLoader
 
 import neurokit as nk
 from neurokit.data.background import BACKGROUND_ROWS, background
+from neurokit.data.batch import Batch
 from neurokit.data.memory import InMemoryLoader
+from neurokit.data.sources import make_loader
 
 
 def _fitted(x: object, y: object = None) -> nk.Trainer:
@@ -63,6 +65,20 @@ def test_structures_sparse_rows_and_loaders_are_kept_in_their_form() -> None:
     rows = InMemoryLoader({"a": torch.rand(5, 2), "b": torch.zeros(5, 4, dtype=torch.int64)}, batch_size=2)
     kept = background(rows, None, seed=0)
     assert {name: tuple(one.shape) for name, one in kept.items()} == {"a": (5, 2), "b": (5, 4)}
+
+
+def test_of_large_rows_of_a_loader_fewer_are_kept_and_of_what_has_no_rows_none() -> None:
+    pictures = [(torch.zeros(1 << 20), 0) for _ in range(8)]
+    stream = DataLoader(pictures, batch_size=8)
+    batch = Batch(next(iter(stream))[0])
+    ragged = Batch([torch.zeros(3), torch.zeros(5)])
+    source = make_loader(
+        stream, None, None, **nk.Trainer(nn.Linear(1, 1), loss="mse").reading(0)._asdict(), batch_size=None
+    )
+
+    assert background(source, batch, seed=0).shape == (4, 1 << 20)
+    assert background(source, ragged, seed=0) is None
+    assert background(source, None, seed=0) is None
 
 
 def test_of_large_rows_fewer_are_kept() -> None:

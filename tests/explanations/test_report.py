@@ -4,6 +4,7 @@ import copy
 import json
 
 import numpy as np
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -110,3 +111,9 @@ def test_a_summary_of_several_outputs_names_each():
 
     assert list(found["by_output"]) == ["kind.output 0", "kind.output 1", "size"]
     assert len(found["features"]) == 3
+
+
+@pytest.mark.parametrize("given", ["nonsense", 5, np.zeros((2, 3)), [], {"a": 1}])
+def test_what_is_no_explanation_is_refused(given: object) -> None:
+    with pytest.raises(TypeError, match=r"An explanation is what nk\.explain"):
+        summarize(given)

@@ -6,21 +6,21 @@ import copy
 import hashlib
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from neurokit.arguments import check_choice, check_count, check_number, suggestions
+from neurokit.arguments import check_choice, check_count, check_number, suggestions, suggests_arguments
 from neurokit.assessment import decisions as deciding
 from neurokit.assessment.baseline import constant_answers
 from neurokit.assessment.calibration import Calibration, calibration, fit_temperature, with_temperature
 from neurokit.assessment.checking import check_arrays, checked_names
 from neurokit.assessment.decisions import Decisions, Policy
 from neurokit.assessment.drawing import Plots
-from neurokit.assessment.intervals import Estimate, check_confidence
+from neurokit.assessment.intervals import RESAMPLES, Estimate, check_confidence
 from neurokit.assessment.measures import Answers, lift, measure
 from neurokit.assessment.rows import columns_of, rows_at
 from neurokit.assessment.verdict import main_metric, verdict
@@ -52,6 +52,8 @@ class Assessment:
         rows: The inputs, as the user passed them; ``None`` where they cannot be read again.
         numbers: The number of each answer's row in them, ``(N,)``.
         record: The run that made the model.
+        training: How the targets of training were distributed, as ``record.balance`` has it; told from the record when
+            ``None``.
         sensitive: What groups are made of, by name; see ``by_group``.
         confidence: How often an interval holds the true value.
         seed: Of the resamples.
@@ -73,6 +75,7 @@ class Assessment:
         rows: Any = None,
         numbers: Array | None = None,
         record: RunRecord | None = None,
+        training: Mapping[str, Any] | None = None,
         sensitive: Any = None,
         confidence: float = 0.95,
         seed: int = 0,
@@ -85,9 +88,12 @@ class Assessment:
         self.name, self.rows, self.record, self.sensitive = name, rows, record, sensitive
         self.numbers = np.arange(len(answers)) if numbers is None else numbers
         self.confidence, self.seed = confidence, seed
+        self.training = dict(_training(record) if training is None else training)
+        self.temperature_applied = 1.0
         self.findings, self.protected = list(findings), list(protected)
         self.decisions: Decisions | None = None
         self.description = ""  # of a baseline, which answer it gives
+        self.resamples = RESAMPLES
         self._lifts: dict[str, Estimate] = {}
 
     @classmethod
@@ -187,7 +193,7 @@ class Assessment:
     @cached_property
     def metrics(self) -> dict[str, Estimate]:
         """Every metric of the task with its interval, by name. A rate of no cases is NaN."""
-        return measure(self.answers, confidence=self.confidence, seed=self.seed)
+        return measure(self.answers, confidence=self.confidence, seed=self.seed, resamples=self.resamples)
 
     @property
     def main(self) -> str:
@@ -200,12 +206,12 @@ class Assessment:
 
         Its ``description`` says which answer it is.
         """
-        training = {} if self.record is None else self.record.balance.get("train") or {}
-        answers, description = constant_answers(self.answers, self.names, training)
+        answers, description = constant_answers(self.answers, self.names, self.training)
         made = self._with(answers)
-        made.description = description
+        made.description, made.resamples = description, 0
         return made
 
+    @suggests_arguments
     def lift(self, metric: str | None = None) -> Estimate:
         """Return by how much the model is better than the baseline, resampled in pairs; above 0 is better.
 
@@ -228,6 +234,10 @@ class Assessment:
         """Return what somebody who decides needs to know, in a sentence or two, with interval and baseline."""
         return verdict(self)
 
+    def __getitem__(self, metric: str) -> Estimate:
+        """Return a metric by its name."""
+        return self.metrics[metric]
+
     def to_frame(self) -> pd.DataFrame:
         """Return the metrics as a table: value, interval, rows, method, and the baseline's value."""
         import pandas as pd
@@ -242,16 +252,26 @@ class Assessment:
 
     # ------------------------------------------------------------------------------------ where it is wrong
 
+    @suggests_arguments
     def confusion_matrix(self, normalize: Literal["true", "pred", "all"] | None = None) -> pd.DataFrame:
         """Return how often each class (down) was taken for each other (across); weights count where there are some.
+
+        Of several labels it is that of each, under one another: two rows and two columns for a label.
 
         Args:
             normalize: Shares in place of counts: of the ``"true"`` class, the ``"pred"`` one or ``"all"``.
 
         Raises:
-            ValueError: If the task has no single class a row.
+            ValueError: If the task has no classes.
         """
-        self._ask("confusion_matrix", "binary", "multiclass")
+        if self.kind == "multilabel":
+            import pandas as pd
+
+            parts = {name: self.one_vs_rest(name).confusion_matrix(normalize) for name in self.names}
+            whole = [part.set_axis([0, 1], axis=0).set_axis([0, 1], axis=1) for part in parts.values()]
+            stacked = pd.concat(whole, keys=list(parts), names=["label", "actual"])
+            return stacked.rename_axis(columns="predicted")
+        self.ask("confusion_matrix", "binary", "multiclass", "multilabel")
         if normalize is not None:
             check_choice("normalize", normalize, ("true", "pred", "all"))
         import pandas as pd
@@ -263,6 +283,7 @@ class Assessment:
         actual, predicted = pd.Index(self.names, name="actual"), pd.Index(self.names, name="predicted")
         return pd.DataFrame(counted, index=actual, columns=predicted)
 
+    @suggests_arguments
     def classification_report(self, *, output_dict: bool = False, digits: int = 2) -> Any:
         """Return precision, recall, F1 and rows of each class as scikit-learn's text, or as a dict.
 
@@ -273,7 +294,7 @@ class Assessment:
         Raises:
             ValueError: If the task has no classes.
         """
-        self._ask("classification_report", "binary", "multiclass", "multilabel")
+        self.ask("classification_report", "binary", "multiclass", "multilabel")
         from sklearn.metrics import classification_report
 
         return classification_report(
@@ -281,19 +302,23 @@ class Assessment:
             digits=digits, sample_weight=self.weight, zero_division=0.0,
         )  # fmt: skip
 
-    def most_confused(self, min_count: int = 1) -> pd.DataFrame:
+    @suggests_arguments
+    def most_confused(self, k: int | None = None, *, min_count: int = 1) -> pd.DataFrame:
         """Return the pairs of classes that are taken for each other most often: actual, predicted, count, share.
 
         Args:
+            k: How many pairs; all when ``None``.
             min_count: Leave out pairs that occur less often.
 
         Raises:
             ValueError: If the task has no single class a row.
         """
-        self._ask("most_confused", "binary", "multiclass")
+        self.ask("most_confused", "binary", "multiclass")
         import pandas as pd
 
         check_count("min_count", min_count)
+        if k is not None:
+            check_count("k", k)
         counts = np.zeros((len(self.names),) * 2, dtype=np.int64)
         np.add.at(counts, (self.y_true, self.y_pred), 1)
         totals = counts.sum(1)
@@ -303,8 +328,9 @@ class Assessment:
             if true != told and counts[true, told] >= min_count
         ]
         pairs.sort(key=lambda pair: -pair[2])
-        return pd.DataFrame(pairs, columns=["actual", "predicted", "count", "share"])
+        return pd.DataFrame(pairs[:k], columns=["actual", "predicted", "count", "share"])
 
+    @suggests_arguments
     def top_losses(self, k: int = 9) -> pd.DataFrame:
         """Return the rows the model is most wrong about, the worst first, with what they hold.
 
@@ -349,7 +375,7 @@ class Assessment:
         Raises:
             ValueError: If the task is no regression of one number.
         """
-        self._ask("residuals", "regression")
+        self.ask("residuals", "regression")
         import pandas as pd
 
         columns = {"actual": self.y_true, "predicted": self.scores, "residual": self.y_true - self.scores}
@@ -383,7 +409,7 @@ class Assessment:
         return self._curves("precision_recall", precision_recall_curve, ("precision", "recall", "threshold"))
 
     def _curves(self, asked: str, curve: Any, columns: tuple[str, ...]) -> pd.DataFrame:
-        self._ask(asked, "binary", "multiclass", "multilabel")
+        self.ask(asked, "binary", "multiclass", "multilabel")
         import pandas as pd
 
         tables = []
@@ -402,6 +428,7 @@ class Assessment:
         found = [(name, table[:, index], self.scores[:, index]) for index, name in enumerate(self.names)]
         return [(name, happened, score) for name, happened, score in found if 0 < happened.sum() < len(happened)]
 
+    @suggests_arguments
     def calibration(self, bins: int = 10) -> Calibration:
         """Compare probabilities with how often they come true: of the second of two classes, else of the likeliest.
 
@@ -411,13 +438,16 @@ class Assessment:
         Raises:
             ValueError: If the task has no classes.
         """
-        self._ask("calibration", "binary", "multiclass", "multilabel")
+        self.ask("calibration", "binary", "multiclass", "multilabel")
         check_count("bins", bins)
         happened, score, event = self.calibration_events()
         weight = self.weight
         if weight is not None and self.kind == "multilabel":
             weight = np.repeat(weight, len(self.names))
-        return calibration(happened, score, event, bins=bins, weight=weight, confidence=self.confidence)
+        return calibration(
+            happened, score, event, bins=bins, weight=weight, confidence=self.confidence,
+            independent=self.kind != "multilabel",
+        )  # fmt: skip
 
     def calibration_events(self) -> tuple[Array, Array, str]:
         """Return what came true, with which probability it was told, and what it is, in words."""
@@ -433,9 +463,10 @@ class Assessment:
         Raises:
             ValueError: If the task has no single class a row.
         """
-        self._ask("temperature", "binary", "multiclass")
+        self.ask("temperature", "binary", "multiclass")
         return fit_temperature(self.scores, self.y_true, self.weight)
 
+    @suggests_arguments
     def calibrated(self, temperature: float | Policy) -> Assessment:
         """Return the same assessment with probabilities at a temperature that was learnt on other rows.
 
@@ -448,12 +479,15 @@ class Assessment:
             >>> test.calibrated(validation.temperature()).scores.round(2)[:, 1]
             array([0.25, 0.75])
         """
-        self._ask("calibrated", "binary", "multiclass")
+        self.ask("calibrated", "binary", "multiclass")
         value = temperature.temperature if isinstance(temperature, Policy) else temperature
         check_number("temperature", value, "a number above 0", lambda number: number > 0, such_as=1.5)
         scores = with_temperature(self.scores, value)
-        return self._with(Answers(self.kind, self.y_true, self.y_pred, scores, self.weight))
+        made = self._with(Answers(self.kind, self.y_true, self.y_pred, scores, self.weight))
+        made.temperature_applied = self.temperature_applied * value
+        return made
 
+    @suggests_arguments
     def one_vs_rest(self, name: str | int) -> Assessment:
         """Return the assessment of one class, or one label, against all else: a binary one, which can have a threshold.
 
@@ -463,7 +497,7 @@ class Assessment:
         Raises:
             ValueError: If there is no such class.
         """
-        self._ask("one_vs_rest", "binary", "multiclass", "multilabel")
+        self.ask("one_vs_rest", "binary", "multiclass", "multilabel")
         known = self.names
         if not isinstance(name, str) and 0 <= int(name) < len(known):
             name = known[int(name)]
@@ -475,17 +509,26 @@ class Assessment:
         told = self.y_pred[:, index] if self.kind == "multilabel" else (self.y_pred == index).astype(np.int64)
         part = self._with(Answers("binary", true, told, np.stack([1 - chosen, chosen], axis=1), self.weight))
         part.class_names = [f"not {name}", str(name)]
+        part.training = self._share_of_training(index, part.class_names)
         return part
+
+    def _share_of_training(self, index: int, names: list[str]) -> dict[str, Any]:
+        """How often one class or label was true in training, as two classes."""
+        rows, counts = self.training.get("rows") or 0, list((self.training.get("counts") or {}).values())
+        if not counts:
+            return {}
+        return {"rows": rows, "counts": dict(zip(names, (rows - counts[index], counts[index]), strict=True))}
 
     # ------------------------------------------------------------------------------------ decisions, groups
 
+    @suggests_arguments
     def threshold(
         self,
         costs: Any = None,
         *,
         precision: float | None = None,
         recall: float | None = None,
-        abstain: float | None = None,
+        abstain: float | tuple[float, float] | None = None,
         calibrate: bool = True,
     ) -> Policy:
         """Choose a threshold on these rows, for decisions about others: those of validation, never those of the test.
@@ -497,8 +540,8 @@ class Assessment:
                 ``true_positive``, ``true_negative`` and ``abstain``, or a table ``[[tn, fp], [fn, tp]]``.
             precision: In place of costs: the lowest threshold that reaches this.
             recall: In place of costs: the highest threshold that reaches this.
-            abstain: The half width of a band around the threshold in which nobody decides but a person. With costs, a
-                cost of ``"abstain"`` makes the band that pays.
+            abstain: The half width of a band around the threshold in which nobody decides but a person, or its two
+                ends. With costs, a cost of ``"abstain"`` makes the band that pays.
             calibrate: Learn a temperature.
 
         Raises:
@@ -511,7 +554,7 @@ class Assessment:
             >>> print(policy.rule)
             1 from a probability of 0.225 on, else 0
         """
-        self._ask("threshold", "binary")
+        self.ask("threshold", "binary")
         goals = {"costs": costs, "precision": precision, "recall": recall}
         given = [name for name, value in goals.items() if value is not None]
         if len(given) != 1:
@@ -525,13 +568,20 @@ class Assessment:
                 f"All {self.n} rows are of one class ({only}), and a threshold tells two apart. Choose it "
                 "on rows of both."
             )
-        for name in ("precision", "recall", "abstain"):
-            value = abstain if name == "abstain" else goals[name]
+        for name, value in (("precision", precision), ("recall", recall)):
             if value is not None:
                 check_number(name, value, "a number above 0 and up to 1", lambda share: 0 < share <= 1, such_as=0.9)
+        for value in abstain if isinstance(abstain, (tuple, list)) else [abstain]:
+            if value is not None:
+                check_number("abstain", value, "a number from 0 to 1", lambda share: 0 <= share <= 1, such_as=0.05)
+        prices = None if costs is None else deciding.checked_costs(costs)
+        if abstain is not None and prices is not None and "abstain" not in prices:
+            raise ValueError(
+                f"abstain={abstain} leaves rows to a person, and costs has no price for that: it would look like a "
+                "saving. Pass costs={..., 'abstain': 0.5}, which also tells by itself where abstaining pays."
+            )
         temperature = self.temperature() if calibrate else 1.0
         probability = with_temperature(self.scores, temperature)[:, 1]
-        prices = None if costs is None else deciding.checked_costs(costs)
         if prices is not None:
             at = deciding.cheapest_threshold(self.y_true, probability, prices, self.weight)
             said = ", ".join(f"{name.replace('_', ' ')} {cost:g}" for name, cost in prices.items() if cost)
@@ -547,8 +597,16 @@ class Assessment:
                 f"A class is named {deciding.ABSTAIN!r}, as the action of leaving a row to a person is. Pass "
                 "class_names with another name for it."
             )
+        if band is not None and (band[0] <= 0 or band[1] >= 1):
+            never = negative if band[0] <= 0 else positive
+            logger.warning(
+                "Rows are left to a person from a probability of %.3g to %.3g, so that the answer is never %r. Pass a "
+                "smaller abstain, or another cost of it.", *band, never,
+            )  # fmt: skip
+        temperature *= self.temperature_applied
         return Policy(at, temperature, positive, negative, band, prices, goal, self._told_apart())
 
+    @suggests_arguments
     def decide(self, policy: Policy) -> Decisions:
         """Apply a policy to these rows: actions, calibrated probabilities, margins, counts and cost.
 
@@ -559,7 +617,7 @@ class Assessment:
             TypeError: If it is no policy.
             ValueError: If it is about other classes.
         """
-        self._ask("decide", "binary")
+        self.ask("decide", "binary")
         if not isinstance(policy, Policy):
             raise TypeError(
                 f"decide takes a policy, got {policy!r:.60} ({type(policy).__name__}). Choose one on validation rows: "
@@ -570,8 +628,9 @@ class Assessment:
                 f"The policy tells {policy.negative!r} from {policy.positive!r}, and these rows are of {self.names}. "
                 "Choose it on rows of the same classes."
             )
-        probability = with_temperature(self.scores, policy.temperature)[:, 1]
-        same_rows = policy.chosen_on == self._told_apart()
+        left = policy.temperature / self.temperature_applied  # of one that was applied by calibrated, nothing
+        probability = with_temperature(self.scores, left)[:, 1]
+        same_rows = policy.chosen_on.get("sha256") == self._told_apart()["sha256"]
         if same_rows:
             logger.warning(
                 "The policy was chosen on these very rows, so that counts and cost look better than they are. Choose "
@@ -584,9 +643,10 @@ class Assessment:
         return self.decisions
 
     def _told_apart(self) -> dict[str, Any]:
-        """What tells these rows from others: name, number, and a digest of answers."""
+        """What tells these rows from others: name, number, and a digest of what is true and said of them."""
         content = hashlib.sha256(self.y_true.tobytes())
-        content.update(np.ascontiguousarray(self.scores).tobytes())
+        content.update(self.y_pred.tobytes())
+        content.update(self.scores.argsort(axis=None, kind="stable").tobytes())  # which no temperature changes
         return {"name": self.name, "n": self.n, "sha256": content.hexdigest()}
 
     def by_group(self, sensitive: Any = None, **options: Any) -> GroupReport:
@@ -609,10 +669,11 @@ class Assessment:
             raise ValueError(
                 "by_group needs to know the groups. Pass sensitive=, one value for each row, or the name of a column."
             )
-        return by_group(
+        self.__dict__["groups"] = found = by_group(
             self.kind, self.y_true, self.y_pred, self.scores, given, class_names=self.class_names,
             sample_weight=self.weight, confidence=self.confidence, seed=self.seed, **options,
         )  # fmt: skip
+        return found
 
     def _sensitive(self, given: Any) -> Any:
         """Values for each assessed row: columns by name, others as they came, less the rows that count for nothing."""
@@ -622,7 +683,10 @@ class Assessment:
 
     @cached_property
     def groups(self) -> GroupReport | None:
-        """The report by the groups that ``nk.assess`` was told of; ``None`` where it was told of none."""
+        """The latest report of ``by_group``, else that by the groups that ``nk.assess`` was told of; ``None`` without.
+
+        Card and HTML report show it.
+        """
         return None if self.sensitive is None else self.by_group()
 
     # ------------------------------------------------------------------------------------ told on
@@ -663,8 +727,13 @@ class Assessment:
 
     # ------------------------------------------------------------------------------------ inside
 
-    def _ask(self, question: str, *kinds: Kind) -> None:
-        """Refuse a question that the task has no answer to."""
+    def ask(self, question: str, *kinds: Kind) -> None:
+        """Refuse a question that the task has no answer to.
+
+        Args:
+            question: What is asked for.
+            *kinds: The tasks that have an answer.
+        """
         if self.kind not in kinds:
             mend = "See metrics, residuals and top_losses."
             if "binary" in kinds and self.names:
@@ -686,3 +755,8 @@ class Assessment:
             made.__dict__.pop(computed, None)
         made.answers, made.decisions, made.findings, made._lifts = answers, None, list(self.findings), {}
         return made
+
+
+def _training(record: RunRecord | None) -> Mapping[str, Any]:
+    """How the targets of a run's training were distributed."""
+    return {} if record is None else record.balance.get("train") or {}

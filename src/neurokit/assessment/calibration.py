@@ -35,7 +35,14 @@ class Calibration:
 
 
 def calibration(
-    happened: Array, probability: Array, event: str, *, bins: int, weight: Array | None, confidence: float
+    happened: Array,
+    probability: Array,
+    event: str,
+    *,
+    bins: int,
+    weight: Array | None,
+    confidence: float,
+    independent: bool = True,
 ) -> Calibration:
     """Compare probabilities with how often what they speak of happened, bin by bin of equal width.
 
@@ -47,7 +54,8 @@ def calibration(
         event: What it is, in words.
         bins: How many.
         weight: One weight per row, or ``None``.
-        confidence: Of the intervals of the rates, Wilson's.
+        confidence: Of the intervals of the rates, Wilson's; there are none with weights.
+        independent: Whether they are: several labels of one row are not, and have no intervals.
 
     Example:
         >>> found = calibration(np.array([0, 1, 1]), np.array([0.1, 0.8, 0.9]), "rain", bins=2, weight=None,
@@ -64,10 +72,12 @@ def calibration(
     for index in np.unique(place):
         here = place == index
         share = weights[here].sum()
+        if not share:
+            continue
         mean = float(weights[here] @ probability[here] / share)
         rate = float(weights[here] @ happened[here] / share)
         interval = wilson(int(happened[here].sum()), int(here.sum()), confidence)
-        ends = (interval.low, interval.high) if weight is None else (math.nan, math.nan)
+        ends = (interval.low, interval.high) if weight is None and independent else (math.nan, math.nan)
         rows.append((mean, rate, *ends, int(here.sum())))
         error += share / weights.sum() * abs(mean - rate)
     return Calibration(float(error), pd.DataFrame(rows, columns=["probability", "rate", "low", "high", "n"]), event)

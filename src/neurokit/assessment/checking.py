@@ -27,6 +27,8 @@ def checked_names(class_names: Any, classes: int, labels: Array | None = None) -
         >>> checked_names({1: "yes", 0: "no"}, 2)
         ['no', 'yes']
     """
+    if isinstance(class_names, str):
+        raise TypeError(f"class_names is a list of names, got {class_names!r}. Pass one name for each class.")
     own = list(range(classes)) if labels is None else labels.tolist()
     if isinstance(class_names, Mapping):
         missing = [label for label in own if label not in class_names]
@@ -58,6 +60,8 @@ def check_arrays(kind: Kind, true: Array, told: Array, weight: Array | None) -> 
         )
     if weight is not None and weight.shape != (len(true),):
         raise ValueError(f"sample_weight has the shape {weight.shape}, and there are {len(true)} rows. Pass (N,).")
+    if weight is not None and not (np.isfinite(weight).all() and (weight >= 0).all() and weight.any()):
+        raise ValueError("sample_weight is one finite weight of 0 or more per row, some of them above 0.")
     if not np.isfinite(told).all() or not np.isfinite(true.astype(np.float64)).all():
         raise ValueError("y_true or scores hold NaN or infinite numbers. Leave these rows out of both.")
     if kind == "regression":

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, RandomSampler, SequentialSampler
 
-from neurokit.arguments import suggestions
+from neurokit.arguments import check_count, suggestions
 from neurokit.assessment.assessment import Assessment
 from neurokit.assessment.checking import checked_names
 from neurokit.assessment.measures import Answers
 from neurokit.assessment.protected import ProtectedColumn, check_features
 from neurokit.assessment.rows import has_items, readable, sensitive_values
 from neurokit.data.arrays import is_table
+from neurokit.data.inputs import Known
 from neurokit.outputs import describe_outputs
 from neurokit.predictions import labels_of, probabilities, to_numpy
 from neurokit.task import Task
@@ -83,11 +84,17 @@ def assess(
         >>> assessment.n, assessment.positive
         (8, 'high')
     """
+    _check(trainer, name, seed)
     protected: list[ProtectedColumn] = []
     excluded, shown = [exclude] if isinstance(exclude, str) else list(exclude), x if rows is None else rows
     if is_table(shown):
         named = [one for one in _names(sensitive) if one in shown.columns]
-        protected = check_features(shown, sensitive=named, exclude=excluded, acknowledge=acknowledge, stacklevel=3)
+        excluded += [one for one in named if one not in excluded and _was_not_learnt_from(trainer, x, one)]
+        values = None if named or sensitive is None else sensitive_values(sensitive, shown, np.arange(len(shown)))
+        protected = check_features(
+            shown, sensitive=[one for one in named if one not in excluded], exclude=excluded, acknowledge=acknowledge,
+            sensitive_values=_as_columns(values), stacklevel=3,
+        )  # fmt: skip
     elif excluded:
         raise ValueError(f"exclude names the columns {excluded}, and x has no names. Pass a DataFrame.")
     if is_table(x):
@@ -102,9 +109,39 @@ def assess(
     found = None if sensitive is None else sensitive_values(sensitive, shown, numbers)
     return Assessment(
         answers, class_names=names, name=name, rows=readable(shown, _reads_in_order(x)), numbers=numbers,
-        record=trainer.record, sensitive=found, confidence=confidence, seed=seed, findings=trainer.findings,
-        protected=protected,
+        record=trainer.record, training=_training(trainer, output), sensitive=found, confidence=confidence, seed=seed,
+        findings=trainer.findings, protected=protected,
     )  # fmt: skip
+
+
+def _check(trainer: Any, name: Any, seed: Any) -> None:
+    if not hasattr(trainer, "answered"):
+        raise TypeError(
+            f"assess takes a Trainer, got a {type(trainer).__name__}. Pass nk.Trainer(model, loss='cross_entropy'), or "
+            "the scores of any other model to nk.Assessment.from_arrays(y_true, scores, kind='multiclass')."
+        )
+    if not isinstance(name, str) or not name:
+        raise TypeError(f"name says what the rows are, such as 'test' or 'validation', got {name!r}.")
+    check_count("seed", seed, 0, such_as=0)
+
+
+def _was_not_learnt_from(trainer: Trainer, x: Any, column: str) -> bool:
+    """Whether x has a column that the table of the fit had not."""
+    met = trainer.reading(0).inputs.get("", Known()).columns
+    return is_table(x) and bool(met) and column in x.columns and column not in met
+
+
+def _as_columns(values: Any) -> Any:
+    """Values that make groups as named columns, where they have no names."""
+    if values is None or isinstance(values, Mapping) or is_table(values) or getattr(values, "name", None) is not None:
+        return values
+    return {"sensitive": values}
+
+
+def _training(trainer: Trainer, output: str | None) -> Mapping[str, Any]:
+    """How the targets of training were distributed: of this output, where there are several."""
+    told = trainer.record.balance.get("train") or {}
+    return told.get(output) or {} if output is not None and isinstance(trainer.task, Mapping) else told
 
 
 def _names(given: Any) -> list[str]:
@@ -179,6 +216,12 @@ def _answers(given: _Given) -> tuple[Answers, Array]:
             "position. Rows of one picture or text are not independent, so that intervals would be too narrow. Use "
             "Assessment.from_arrays with one score a row."
         )
+    if task.kind == "regression" and not bool(torch.isfinite(true).all()):
+        bad = (~torch.isfinite(true.reshape(len(true), -1))).any(1).nonzero()
+        raise ValueError(
+            f"y holds NaN or an infinite number, first in row {int(bad[0])} ({len(bad)} of {len(true)}). Leave these "
+            "rows out, of x too: keep = numpy.isfinite(y)."
+        )
     if not bool(torch.isfinite(told).all()):
         row = int((~torch.isfinite(told.reshape(len(told), -1))).any(1).nonzero()[0])
         raise ValueError(
@@ -210,7 +253,7 @@ def _arrays(task: Task, told: Tensor, true: Tensor) -> tuple[Array, Array, Array
         values, numbers = to_numpy(told.double()), to_numpy(true.double())
         values, numbers = (one.reshape(-1) if one.shape[1:] == (1,) else one for one in (values, numbers))
         return numbers.reshape(values.shape), values, values
-    scores = probabilities(task, told)
+    scores = probabilities(task, told.double())  # in single precision, sure answers round to 1, and losses end at 16
     labels = to_numpy(true.round().to(torch.int64)) if task.kind == "multilabel" else to_numpy(true.reshape(-1).long())
     plain = Task(task.kind, task.activation, task.num_classes)  # indices, not the user's own labels
     return labels, labels_of(plain, told), scores

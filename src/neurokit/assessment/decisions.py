@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -82,7 +82,7 @@ class Policy:
         return f"{self.rule} ({self.goal}{where})"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Decisions:
     """What a policy does with some rows, and what comes of it.
 
@@ -95,7 +95,8 @@ class Decisions:
         y_true: What is true, 0 or 1, ``(N,)``.
         counts: How often each action is taken.
         outcomes: How often each outcome comes of it; those abstained from are in none.
-        cost: What all rows cost together, with a bootstrap interval; ``None`` without costs.
+        cost: What all rows cost together, with a bootstrap interval; ``None`` without costs, or where rows are left to
+            a person at no price that was told.
         compare: What always acting one way would have cost, by name; empty without costs.
         same_rows: Whether the policy was chosen on these very rows, which flatters it.
     """
@@ -110,6 +111,15 @@ class Decisions:
     cost: Estimate | None
     compare: dict[str, float]
     same_rows: bool = False
+
+    def __len__(self) -> int:
+        return len(self.action)
+
+    @property
+    def abstained(self) -> Array:
+        """Which rows are left to a person, ``(N,)``."""
+        left: Array = self.action == ABSTAIN
+        return left
 
     def to_frame(self) -> pd.DataFrame:
         """Return a row for each decision."""
@@ -134,6 +144,9 @@ class Decisions:
             "policy": self.policy.to_dict(), "n": len(self.action), "counts": self.counts, "outcomes": self.outcomes,
             "cost": cost, "compare": self.compare or None, "same_rows": self.same_rows,
         }  # fmt: skip
+
+    def __repr__(self) -> str:
+        return f"<Decisions about {self}>"
 
     def __str__(self) -> str:
         counted = ", ".join(f"{action!r} for {count}" for action, count in self.counts.items())
@@ -172,6 +185,11 @@ def checked_costs(costs: Any) -> dict[str, float]:
             )
         check_number(f"costs[{name!r}]", cost, "a number", math.isfinite, such_as=1.0)
         found[known] = float(cost)
+    if "abstain" in found and found["abstain"] <= min(found["true_positive"], found["true_negative"]):
+        raise ValueError(
+            f"costs['abstain'] is {found['abstain']:g}, no more than a right answer costs: then nothing would ever be "
+            "decided. Pass what a person's look at a row costs."
+        )
     for wrong, right in (("false_positive", "true_negative"), ("false_negative", "true_positive")):
         if found[wrong] <= found[right]:
             raise ValueError(
@@ -207,10 +225,16 @@ def cheapest_threshold(y_true: Array, probability: Array, costs: Mapping[str, fl
         + costs["false_positive"] * alarms
         + costs["true_negative"] * (total - positives - alarms)
     )
-    upper, lower = np.append(1.0, values), np.append(values, 0.0)
-    thresholds = (upper + lower) / 2
+    thresholds = _between(np.append(np.nextafter(1.0, 2.0), values), np.append(values, 0.0))
     best = np.flatnonzero(np.isclose(cost, cost.min(), rtol=1e-12, atol=1e-12))
     return float(thresholds[best[np.abs(thresholds[best] - theoretical_threshold(costs)).argmin()]])
+
+
+def _between(upper: Array, lower: Array) -> Array:
+    """Thresholds that part two probabilities: halfway, and above the lower one also where nothing lies between."""
+    halfway = (upper + lower) / 2
+    found: Array = np.where(halfway > lower, halfway, upper)
+    return found
 
 
 def theoretical_threshold(costs: Mapping[str, float]) -> float:
@@ -239,7 +263,8 @@ def threshold_for(y_true: Array, probability: Array, weight: Array | None, goal:
         ValueError: If no threshold reaches it; names the best there is.
     """
     hits, alarms, values = _above(y_true, probability, weight)
-    reached = hits / (hits + alarms) if goal == "precision" else hits / hits[-1]
+    called = hits + alarms if goal == "precision" else np.full_like(hits, hits[-1])
+    reached = np.divide(hits, called, out=np.zeros_like(hits), where=called > 0)
     fitting = np.flatnonzero(reached >= target)
     if not len(fitting):
         raise ValueError(
@@ -249,7 +274,7 @@ def threshold_for(y_true: Array, probability: Array, weight: Array | None, goal:
         )
     at = fitting[-1] if goal == "precision" else fitting[0]  # values fall
     below = values[at + 1] if at + 1 < len(values) else 0.0
-    return float((values[at] + below) / 2)
+    return float(_between(values[at : at + 1], np.asarray([below]))[0])
 
 
 def _above(y_true: Array, probability: Array, weight: Array | None) -> tuple[Array, Array, Array]:
@@ -263,7 +288,7 @@ def _above(y_true: Array, probability: Array, weight: Array | None) -> tuple[Arr
 
 
 def abstain_band(
-    threshold: float, costs: Mapping[str, float] | None, width: float | None
+    threshold: float, costs: Mapping[str, float] | None, width: float | Sequence[float] | None
 ) -> tuple[float, float] | None:
     """Return the probabilities between which abstaining is cheaper than acting, or a band of a given half width.
 
@@ -274,15 +299,33 @@ def abstain_band(
         >>> abstain_band(0.5, checked_costs({"false_positive": 1, "false_negative": 1, "abstain": 0.2}), None)
         (0.2, 0.8)
     """
+    if isinstance(width, Sequence):
+        low, high = width
+        if not low <= threshold <= high:
+            raise ValueError(
+                f"abstain={tuple(width)} does not hold the threshold, {threshold:.3g}, where rows are uncertain. Pass "
+                "two probabilities around it, or the half width of a band."
+            )
+        return float(low), float(high)
     if width is not None:
         return max(0.0, threshold - width), min(1.0, threshold + width)
     if costs is None or "abstain" not in costs:
         return None
     price = costs["abstain"]
-    low = (price - costs["true_negative"]) / (costs["false_negative"] - costs["true_negative"])
-    high = (costs["false_positive"] - price) / (costs["false_positive"] - costs["true_positive"])
-    low, high = min(max(low, 0.0), threshold), max(min(high, 1.0), threshold)
-    return (low, high) if low < high else None
+    acting = (
+        (costs["true_positive"] - costs["false_positive"], costs["false_positive"] - price),  # the positive action
+        (costs["false_negative"] - costs["true_negative"], costs["true_negative"] - price),  # the negative one
+    )
+    low, high = 0.0, 1.0
+    for slope, start in acting:  # each costs more than abstaining where slope * p + start > 0
+        if slope:
+            end = -start / slope
+            low, high = (max(low, end), high) if slope > 0 else (low, min(high, end))
+        elif start <= 0:
+            return None
+    if low >= high:
+        return None
+    return min(low, threshold), max(high, threshold)
 
 
 def decide(
@@ -312,7 +355,7 @@ def decide(
     outcomes = {name: int((cells == index).sum()) for index, name in enumerate(_OUTCOMES)}
     names = [policy.positive, policy.negative, *([ABSTAIN] if policy.band else [])]
     cost, compare = None, {}
-    if policy.costs is not None:
+    if policy.costs is not None and (acted.all() or "abstain" in policy.costs):  # else what is left has no price
         prices = np.asarray([policy.costs.get(name, 0.0) for name in _COSTS])
         weights = np.ones(len(y_true)) if weight is None else weight
         paid = weights * prices[cells]

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
     from matplotlib.axes import Axes
 
@@ -18,8 +20,35 @@ _NAMES = (
 )  # fmt: skip
 
 
+class Picture:
+    """One picture of an assessment: called, it draws; ``data`` gives the numbers that it shows."""
+
+    def __init__(self, plots: Plots, draw: Callable[..., Axes]) -> None:
+        self._plots, self._draw = plots, draw
+        self.__name__, self.__doc__ = draw.__name__, draw.__doc__
+
+    def __call__(self, ax: Axes | None = None, **options: Any) -> Axes:
+        """Draw into the axes given, or into a figure of its own, and return the axes."""
+        return self._draw(self._plots, ax, **options)
+
+    def data(self, **options: Any) -> pd.DataFrame:
+        """Return the numbers that it shows, as a table."""
+        return self._plots.data(self.__name__, **options)
+
+
+class picture:  # noqa: N801  (a decorator, as property is one)
+    """Makes a method that draws a ``Picture`` of its object."""
+
+    def __init__(self, draw: Callable[..., Axes]) -> None:
+        self._draw = draw
+        self.__doc__ = draw.__doc__
+
+    def __get__(self, plots: Plots, owner: type) -> Picture:
+        return Picture(plots, self._draw)
+
+
 class Plots:
-    """Pictures of an assessment: each takes ``ax``, returns the Axes and shows nothing; ``data`` has their numbers.
+    """Pictures of an assessment: each takes ``ax``, returns the Axes and shows nothing; its ``data()`` has the numbers.
 
     Without ``ax`` a figure is made through ``matplotlib.pyplot``, so that a notebook shows it.
 
@@ -30,7 +59,7 @@ class Plots:
         >>> from neurokit.assessment import Assessment
         >>> assessment = Assessment.from_arrays([0, 0, 1, 1], [0.1, 0.6, 0.8, 0.9], kind="binary")
         >>> axes = assessment.plots.roc()
-        >>> list(assessment.plots.data("roc").columns)
+        >>> list(assessment.plots.roc.data().columns)
         ['false_positive_rate', 'true_positive_rate', 'threshold']
     """
 
@@ -71,11 +100,12 @@ class Plots:
         table: pd.DataFrame = getattr(self._of, name)(**options)
         return table
 
+    @picture
     def metrics(self, ax: Axes | None = None) -> Axes:
         """Draw every metric between 0 and 1 with its interval, beside the baseline's; of numbers, the errors."""
         table = self._of.to_frame()
         if self._of.kind == "regression":
-            table = table.drop(index=["r2", "mean_error"])
+            table = table.drop(index=["r2", "mean_error", "mse"])  # on scales of their own
         else:
             table = table.drop(index=[name for name in table.index if name in ("log_loss",)])
         table = table[::-1]
@@ -90,10 +120,12 @@ class Plots:
         axes.legend()
         return axes
 
+    @picture
     def confusion_matrix(self, ax: Axes | None = None, normalize: Literal["true", "pred", "all"] | None = None) -> Axes:
         """Draw how often each class was taken for each other: actual down, predicted across."""
         from sklearn.metrics import ConfusionMatrixDisplay
 
+        self._of.ask("confusion_matrix", "binary", "multiclass")
         counted = self._of.confusion_matrix(normalize)
         side = max(4.0, 1.5 + 0.5 * len(counted))
         axes = _axes(ax, (side, side))
@@ -105,6 +137,7 @@ class Plots:
         axes.set(xlabel="predicted", ylabel="actual")
         return axes
 
+    @picture
     def roc(self, ax: Axes | None = None) -> Axes:
         """Draw true against false positive rate over all thresholds, a curve for each class where there are more."""
         from sklearn.metrics import RocCurveDisplay
@@ -120,6 +153,7 @@ class Plots:
         axes.legend(loc="lower right", fontsize="small")
         return axes
 
+    @picture
     def precision_recall(self, ax: Axes | None = None) -> Axes:
         """Draw precision against recall over all thresholds, a curve for each class where there are more."""
         from sklearn.metrics import PrecisionRecallDisplay
@@ -144,6 +178,7 @@ class Plots:
         events.sort(key=lambda event: roc_auc_score(event[1], event[2], sample_weight=self._of.weight))
         return events[:_MOST_CURVES]
 
+    @picture
     def calibration(self, ax: Axes | None = None, bins: int = 10) -> Axes:
         """Draw how often answers come true against the probability they were given, with intervals and rows."""
         found = self._of.calibration(bins)
@@ -158,10 +193,12 @@ class Plots:
         axes.grid(alpha=0.3)
         return axes
 
+    @picture
     def residuals(self, ax: Axes | None = None) -> Axes:
         """Draw what is predicted too much or too little, against the predicted value."""
         return self._of_predictions(ax, "residual_vs_predicted")
 
+    @picture
     def predicted_actual(self, ax: Axes | None = None) -> Axes:
         """Draw actual against predicted values; on the diagonal they are the same."""
         return self._of_predictions(ax, "actual_vs_predicted")
@@ -179,6 +216,7 @@ class Plots:
         axes.set(xlabel="predicted", ylabel="actual less predicted" if across else "actual")
         return axes
 
+    @picture
     def errors(self, ax: Axes | None = None) -> Axes:
         """Draw how errors are spread: the likeliest class's probability where it is right and wrong, or residuals."""
         table = self._errors()

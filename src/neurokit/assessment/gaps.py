@@ -11,13 +11,6 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 
 
-def normal_quantile(confidence: float) -> float:
-    """Return how many standard errors an interval reaches to each side; 1.96 for 0.95."""
-    from scipy.stats import norm
-
-    return float(norm.ppf((1 + confidence) / 2))
-
-
 @functools.lru_cache
 def pair_quantile(groups: int, confidence: float) -> float:
     """Return how many standard errors cover every pair of ``groups`` at once; with two, the normal quantile.
@@ -33,21 +26,6 @@ def pair_quantile(groups: int, confidence: float) -> float:
     return float(studentized_range.ppf(confidence, groups, math.inf)) / math.sqrt(2)
 
 
-def wilson_ends(rate: float, n: float, quantile: float) -> tuple[float, float]:
-    """Return Wilson's interval of a rate over ``n`` cases, which need not be a whole number.
-
-    Example:
-        >>> [round(end, 3) for end in wilson_ends(0.9, 100, 1.96)]
-        [0.826, 0.945]
-    """
-    if not n or math.isnan(rate):
-        return math.nan, math.nan
-    square = quantile**2 / n
-    centre = (rate + square / 2) / (1 + square)
-    half = math.sqrt(square * (rate * (1 - rate) + square / 4)) / (1 + square)
-    return max(0.0, centre - half), min(1.0, centre + half)
-
-
 def difference_ends(points: Array, low: Array, high: Array) -> tuple[float, float]:
     """Return the interval of the largest difference of any pair, from the groups' own intervals; never below 0.
 
@@ -59,6 +37,7 @@ def difference_ends(points: Array, low: Array, high: Array) -> tuple[float, floa
         high: The upper ends.
 
     Example:
+        >>> from neurokit.assessment.intervals import wilson_ends
         >>> ends = np.array([wilson_ends(56 / 70, 70, 1.96), wilson_ends(48 / 80, 80, 1.96)]).T
         >>> [round(end, 4) for end in difference_ends(np.array([56 / 70, 48 / 80]), *ends)]
         [0.0524, 0.3339]

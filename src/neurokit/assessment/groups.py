@@ -12,10 +12,17 @@ from typing import Any, Final
 import numpy as np
 
 from neurokit.arguments import check_choice, check_count
-from neurokit.assessment.gaps import difference_ends, normal_quantile, pair_quantile, ratio_ends, wilson_ends
+from neurokit.assessment.gaps import difference_ends, pair_quantile, ratio_ends
 from neurokit.assessment.group_metrics import KINDS, GroupMetric, Judged, group_metrics
 from neurokit.assessment.group_report import Gap, Group, GroupReport, full_name
-from neurokit.assessment.intervals import Estimate, check_confidence, wilson
+from neurokit.assessment.intervals import (
+    Estimate,
+    check_confidence,
+    normal_quantile,
+    percentiles,
+    wilson,
+    wilson_ends,
+)
 from neurokit.assessment.sensitive import SensitiveColumn, sensitive_columns, with_intersections
 
 __all__ = ["by_group", "GroupReport"]
@@ -23,7 +30,6 @@ __all__ = ["by_group", "GroupReport"]
 Array = np.ndarray[Any, Any]
 
 _FEWEST_CASES: Final = 10  # a rate of fewer says nothing of a gap, in however large a group
-_FEWEST_RESAMPLES = 50  # on which a metric is defined
 _RESAMPLES = 1000
 _FEWEST_DRAWS = 200
 _COSTLY_RESAMPLES = 200  # of a function of the user's, which may take milliseconds a call
@@ -282,18 +288,8 @@ class _Measured:
             return Estimate(value, low, high, len(cases), "wilson", self.confidence)
         if drawn is None:
             return Estimate(value, n=len(cases), method="bootstrap", confidence=self.confidence)
-        low, high = self._percentiles(value, drawn)
+        low, high = percentiles(value, drawn, self.confidence)
         return Estimate(value, low, high, len(cases), "bootstrap", self.confidence)
-
-    def _percentiles(self, value: float, drawn: Array) -> tuple[float, float]:
-        drawn = drawn[np.isfinite(drawn)]
-        if math.isnan(value) or len(drawn) < _FEWEST_RESAMPLES:
-            return math.nan, math.nan
-        tail = (1 - self.confidence) / 2
-        low, high = np.quantile(drawn, [tail, 1 - tail])
-        if low == high:  # an AUC of 1 is 1 in every resample, which makes nobody certain
-            return math.nan, math.nan
-        return float(low), float(high)
 
     def _effective(self, cases: Array) -> float:
         """Kish's number of equally weighted rows that tell as much."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -70,12 +70,6 @@ class Estimate(float):
         numbers = {name: value if math.isfinite(value) else None for name, value in ends.items()}
         return {**numbers, "n": self.n, "method": self.method, "confidence": self.confidence}
 
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Estimate:
-        """Return what ``to_dict`` gave."""
-        value, low, high = (math.nan if values[name] is None else values[name] for name in ("value", "low", "high"))
-        return cls(value, low, high, values["n"], values["method"], values["confidence"])
-
     def __repr__(self) -> str:
         ends = "" if math.isnan(self.low) else f"{number(self.low)} to {number(self.high)}, "
         return f"{number(self)} ({ends}n = {self.n})"
@@ -88,21 +82,59 @@ def check_confidence(confidence: float) -> None:
     check_number("confidence", confidence, "a number between 0 and 1", lambda share: 0 < share < 1, such_as=0.95)
 
 
+def normal_quantile(confidence: float) -> float:
+    """Return how many standard errors an interval reaches to each side; 1.96 for 0.95."""
+    from scipy.stats import norm
+
+    return float(norm.ppf((1 + confidence) / 2))
+
+
+def wilson_ends(rate: float, n: float, quantile: float) -> tuple[float, float]:
+    """Return Wilson's interval of a rate over ``n`` cases, which need not be a whole number.
+
+    Example:
+        >>> [round(end, 3) for end in wilson_ends(0.9, 100, 1.96)]
+        [0.826, 0.945]
+    """
+    if not n or math.isnan(rate):
+        return math.nan, math.nan
+    square = quantile**2 / n
+    centre = (rate + square / 2) / (1 + square)
+    half = math.sqrt(square * (rate * (1 - rate) + square / 4)) / (1 + square)
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
 def wilson(hits: int, n: int, confidence: float = 0.95) -> Estimate:
     """Return a rate, ``hits`` of ``n`` cases, with Wilson's interval, which stays inside 0 and 1; NaN of no cases.
 
-    Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference"; computed by SciPy.
+    Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference".
 
     Example:
         >>> wilson(0, 10)
         0 (0 to 0.278, n = 10)
     """
-    if n == 0:
-        return Estimate(math.nan, n=0, method="wilson", confidence=confidence)
-    from scipy.stats import binomtest
+    rate = hits / n if n else math.nan
+    return Estimate(rate, *wilson_ends(rate, n, normal_quantile(confidence)), n, "wilson", confidence)
 
-    interval = binomtest(int(hits), int(n)).proportion_ci(confidence, method="wilson")
-    return Estimate(hits / n, interval.low, interval.high, n, "wilson", confidence)
+
+def mean_of_rates(rates: Sequence[Estimate]) -> Estimate:
+    """Return the mean of rates of different cases, with the interval that theirs give: square and add.
+
+    It holds also where a class has few cases, all of them right, of which resamples would know nothing.
+
+    Source: Zou, Huang and Zhang 2009, "A note on confidence interval estimation for a linear function of binomial
+    proportions".
+
+    Example:
+        >>> mean_of_rates([wilson(95, 95), wilson(5, 5)])
+        1 (0.782 to 1, n = 100)
+    """
+    mean, count = float(np.mean(rates)), len(rates)
+    below, above = (
+        math.sqrt(sum((float(one) - end) ** 2 for one, end in zip(rates, ends, strict=True))) / count
+        for ends in ([one.low for one in rates], [one.high for one in rates])
+    )
+    return Estimate(mean, mean - below, mean + above, sum(one.n for one in rates), "wilson", rates[0].confidence)
 
 
 def bootstrap(
@@ -117,14 +149,15 @@ def bootstrap(
 
     Source: Efron and Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13. Of more than 20,000 rows, fewer
     resamples are drawn, at least 100. No global random stream is touched. Resamples on which a statistic is not
-    defined (an AUC where only one class was drawn) are left out.
+    defined (an AUC where only one class was drawn) are left out. Where all of them give the same, such as an AUC of 1,
+    there is no interval: that nothing else was drawn makes nobody certain.
 
     Args:
         statistics: By name: each takes how often every row counts, int64 ``(n,)``, and returns a number, or NaN.
         n: The number of rows.
         seed: Of the resamples.
         confidence: How often an interval holds the true value.
-        resamples: How many are drawn at most.
+        resamples: How many are drawn at most; 0 leaves the intervals out.
 
     Example:
         >>> x = np.arange(100.0)
@@ -133,8 +166,8 @@ def bootstrap(
     """
     once = np.ones(n, dtype=np.int64)
     values = {name: float(statistic(once)) for name, statistic in statistics.items()}
-    if n == 0:
-        return {name: Estimate(math.nan, method="bootstrap", confidence=confidence) for name in statistics}
+    if not resamples or not statistics:
+        return {name: Estimate(value, n=n, confidence=confidence) for name, value in values.items()}
     generator = np.random.default_rng(seed)
     found: dict[str, list[float]] = {name: [] for name in statistics}
     for _ in range(max(_FEWEST, min(resamples, _MOST_DRAWN // n))):
@@ -145,10 +178,25 @@ def bootstrap(
 
 
 def _percentiles(value: float, found: Array, n: int, confidence: float) -> Estimate:
-    """A value with the range of its resamples; without, where hardly any of them gave a number."""
+    """A value with the range of its resamples, where these tell one."""
+    return Estimate(value, *percentiles(value, found, confidence), n, "bootstrap", confidence)
+
+
+def percentiles(value: float, found: Array, confidence: float) -> tuple[float, float]:
+    """Return both ends of what resamples gave; NaN where hardly any gave a number, or all gave the same.
+
+    Args:
+        value: That of the rows themselves.
+        found: Those of the resamples, NaN where it is not defined.
+        confidence: The share of them that lies between the ends.
+
+    Example:
+        >>> percentiles(0.5, np.linspace(0, 1, 1001), 0.9)
+        (0.04..., 0.95...)
+    """
     found = found[np.isfinite(found)]
     if not math.isfinite(value) or len(found) < _FEWEST // 2:
-        return Estimate(value, n=n, method="bootstrap", confidence=confidence)
+        return math.nan, math.nan
     tail = (1 - confidence) / 2
-    low, high = np.quantile(found, [tail, 1 - tail])
-    return Estimate(value, low, high, n, "bootstrap", confidence)
+    low, high = np.quantile(found, [tail, 1 - tail]).tolist()
+    return (math.nan, math.nan) if low == high else (low, high)

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from neurokit import totals
-from neurokit.assessment.intervals import Estimate, bootstrap, wilson
+from neurokit.assessment.intervals import RESAMPLES, Estimate, bootstrap, mean_of_rates, wilson
 from neurokit.task import Kind
 from neurokit.totals import Totals
 
 Array = np.ndarray[Any, Any]
 Statistic = Callable[[Array], float]  # of how often each row counts
 
-LOWER_IS_BETTER = frozenset(("log_loss", "brier", "hamming_loss", "mae", "rmse", "median_absolute_error"))
+LOWER_IS_BETTER = frozenset(("log_loss", "brier", "hamming_loss", "mae", "mse", "rmse", "median_absolute_error"))
+NEARER_ZERO_IS_BETTER = frozenset(("mean_error",))
+_MANY_CLASSES = 20
 
 
 @dataclass(frozen=True)
@@ -53,15 +55,17 @@ class Answers:
         return losses
 
 
-def measure(answers: Answers, *, confidence: float, seed: int) -> dict[str, Estimate]:
-    """Return every metric of the task: rates with Wilson's interval, the others with a seeded bootstrap's.
+def measure(answers: Answers, *, confidence: float, seed: int, resamples: int = RESAMPLES) -> dict[str, Estimate]:
+    """Return every metric of the task: rates and means of rates with Wilson's interval, others with a bootstrap's.
 
-    Rows with weights of their own are no counts, so that their rates have a bootstrap's interval too.
+    Rows with weights of their own are no counts, so that their rates have a bootstrap's interval too. The area under
+    the curves of more than 20 classes has none: it would take minutes.
 
     Args:
         answers: What is true, and what the model says.
         confidence: How often an interval holds the true value.
         seed: Of the resamples.
+        resamples: How many at most; 0 leaves their intervals out.
 
     Example:
         >>> y = np.asarray([0, 1, 1, 0])
@@ -69,12 +73,12 @@ def measure(answers: Answers, *, confidence: float, seed: int) -> dict[str, Esti
         >>> found["accuracy"]
         1 (0.51 to 1, n = 4)
     """
-    statistics, rates = _STATISTICS[answers.kind](answers), _RATES[answers.kind](answers)
-    if answers.weight is not None:
-        rates = {}
-    drawn = {name: statistic for name, statistic in statistics.items() if name not in rates}
-    found = bootstrap(drawn, len(answers), seed=seed, confidence=confidence)
-    found |= {name: wilson(hits, cases, confidence) for name, (hits, cases) in rates.items()}
+    statistics = _STATISTICS[answers.kind](answers)
+    found = {} if answers.weight is not None else _RATES[answers.kind](answers, confidence)
+    costly = {"roc_auc"} if answers.kind == "multiclass" and answers.scores.shape[1] > _MANY_CLASSES else set()
+    for names, draws in ((statistics.keys() - found.keys() - costly, resamples), (costly, 0)):
+        drawn = {name: statistics[name] for name in sorted(names)}
+        found |= bootstrap(drawn, len(answers), seed=seed, confidence=confidence, resamples=draws)
     return {name: found[name] for name in statistics}
 
 
@@ -84,29 +88,41 @@ def lift(answers: Answers, other: Answers, metric: str, *, confidence: float, se
     Args:
         answers: What one model says.
         other: What another says of the same rows.
-        metric: A name that ``measure`` gives. Where lower is better, the difference is turned around.
+        metric: A name that ``measure`` gives. Where lower is better, the difference is turned around; of a mean error,
+            the distances from 0 are compared.
         confidence: How often the interval holds the true difference.
         seed: Of the resamples.
     """
     ours, theirs = (_STATISTICS[one.kind](one)[metric] for one in (answers, other))
-    sign = -1 if metric in LOWER_IS_BETTER else 1
-    paired = bootstrap({metric: lambda counts: sign * (ours(counts) - theirs(counts))}, len(answers), seed=seed,
-                       confidence=confidence)  # fmt: skip
-    return paired[metric]
+    sign = -1 if metric in LOWER_IS_BETTER or metric in NEARER_ZERO_IS_BETTER else 1
+
+    def worth(value: float) -> float:
+        return sign * abs(value) if metric in NEARER_ZERO_IS_BETTER else sign * value
+
+    fixed: list[float] = []
+
+    def paired(counts: Array) -> float:
+        fixed.append(theirs(counts))
+        return worth(ours(counts)) - worth(fixed[-1])
+
+    found = bootstrap({metric: paired}, len(answers), seed=seed, confidence=confidence)[metric]
+    alone = _RATES[answers.kind](answers, confidence).get(metric) if answers.weight is None else None
+    if alone is None or max(fixed) > min(fixed):
+        return found
+    return Estimate(found, alone.low - fixed[0], alone.high - fixed[0], alone.n, alone.method, confidence)
 
 
 # ---------------------------------------------------------------------------------------- two classes
 
 
-def _rates_of_two(answers: Answers) -> dict[str, tuple[int, int]]:
-    """Hits and cases of the metrics that are rates."""
+def _rates_of_two(answers: Answers, confidence: float) -> dict[str, Estimate]:
+    """The metrics that are rates, and the one that is the mean of two."""
     true, told = answers.y_true == 1, answers.y_pred == 1
-    return {
-        "accuracy": (int((true == told).sum()), len(true)),
-        "precision": (int((true & told).sum()), int(told.sum())),
-        "recall": (int((true & told).sum()), int(true.sum())),
-        "specificity": (int((~true & ~told).sum()), int((~true).sum())),
-    }
+    cases = {"accuracy": (true == told, true | ~true), "precision": (true & told, told), "recall": (true & told, true),
+             "specificity": (~true & ~told, ~true)}  # fmt: skip
+    found = {name: wilson(int(hits.sum()), int(of.sum()), confidence) for name, (hits, of) in cases.items()}
+    occurring = [found[name] for name in ("specificity", "recall") if found[name].n]
+    return found | {"balanced_accuracy": mean_of_rates(occurring)}
 
 
 def _of_two(answers: Answers) -> dict[str, Statistic]:
@@ -136,16 +152,20 @@ def _ratio(part: float, whole: float) -> float:
 # ---------------------------------------------------------------------------------------- many classes
 
 
-def _rate_of_hits(answers: Answers) -> dict[str, tuple[int, int]]:
-    return {"accuracy": (int((answers.y_true == answers.y_pred).sum()), len(answers))}
+def _rates_of_many(answers: Answers, confidence: float) -> dict[str, Estimate]:
+    hits = answers.y_true == answers.y_pred
+    cases, right = np.bincount(answers.y_true), np.bincount(answers.y_true, weights=hits)
+    recalls = [wilson(int(right[index]), int(cases[index]), confidence) for index in np.flatnonzero(cases)]
+    return {"accuracy": wilson(int(hits.sum()), len(hits), confidence), "balanced_accuracy": mean_of_rates(recalls)}
 
 
 def _of_many(answers: Answers) -> dict[str, Statistic]:
     counted = _counted(answers, answers.scores.shape[1])
-    areas = [
-        _ranked(answers.y_true == index, answers.scores[:, index], answers.weight, _area)
-        for index in np.unique(answers.y_true)
-    ]
+
+    def area(index: int) -> Statistic:
+        return _ranked(answers.y_true == index, answers.scores[:, index], answers.weight, _area)
+
+    present = np.unique(answers.y_true).tolist()
     return {
         "accuracy": _mean(answers.y_true == answers.y_pred, answers.weight),
         "balanced_accuracy": counted(totals.balanced_accuracy),
@@ -153,7 +173,7 @@ def _of_many(answers: Answers) -> dict[str, Statistic]:
         "recall": counted(totals.recall),
         "f1": counted(totals.f1),
         "matthews_corrcoef": counted(totals.matthews_corrcoef),
-        "roc_auc": _average(areas),
+        "roc_auc": _average(list(map(area, present)) if len(present) <= _MANY_CLASSES else map(area, present)),
         "log_loss": _mean(answers.losses(), answers.weight),
     }
 
@@ -167,20 +187,33 @@ def _counted(answers: Answers, classes: int) -> Callable[[Callable[[Totals], flo
     cells = true * classes + told
     weight = answers.weight
 
+    occurring = np.bincount(true, minlength=classes) > 0
+
     def class_counts(counts: Array) -> Totals:
         weights = counts if weight is None else counts * weight
         matrix = np.bincount(cells, weights=weights, minlength=classes**2).reshape(classes, classes)
         sums = np.stack([matrix.diagonal(), matrix.sum(0), matrix.sum(1)])
         return Totals(sums, float(sums[2].sum()), int(counts.sum()), answers.kind)
 
-    return lambda number: lambda counts: number(class_counts(counts))
+    def with_both(number: Callable[[Totals], float]) -> Statistic:
+        """Of two classes, a resample without one of them tells nothing of either."""
+
+        def statistic(counts: Array) -> float:
+            summed = class_counts(counts)
+            lost = classes == 2 and bool((summed.sums[2] == 0)[occurring].any())
+            return math.nan if lost else number(summed)
+
+        return statistic
+
+    return with_both
 
 
 # ---------------------------------------------------------------------------------------- several labels at once
 
 
-def _rate_of_rows(answers: Answers) -> dict[str, tuple[int, int]]:
-    return {"subset_accuracy": (int((answers.y_true == answers.y_pred).all(1).sum()), len(answers))}
+def _rate_of_rows(answers: Answers, confidence: float) -> dict[str, Estimate]:
+    hits = (answers.y_true == answers.y_pred).all(1)
+    return {"subset_accuracy": wilson(int(hits.sum()), len(hits), confidence)}
 
 
 def _of_labels(answers: Answers) -> dict[str, Statistic]:
@@ -228,6 +261,7 @@ def _of_numbers(answers: Answers) -> dict[str, Statistic]:
 
     return {
         "mae": _mean(_row_means(np.abs(errors)), weight),
+        "mse": _mean(_row_means(np.square(errors)), weight),
         "rmse": rmse,
         "r2": r2,
         "median_absolute_error": _median(np.abs(errors), weight),
@@ -274,8 +308,14 @@ def _mean(values: Array, weight: Array | None) -> Statistic:
     return statistic
 
 
-def _average(statistics: list[Statistic]) -> Statistic:
-    return lambda counts: float(np.mean([statistic(counts) for statistic in statistics]))
+def _average(statistics: Iterable[Statistic]) -> Statistic:
+    """The mean over classes or labels, of those for which there is a number; an iterator is gone through once."""
+
+    def statistic(counts: Array) -> float:
+        found = [value for value in (one(counts) for one in statistics) if math.isfinite(value)]
+        return float(np.mean(found)) if found else math.nan
+
+    return statistic
 
 
 def _ranked(true: Array, score: Array, weight: Array | None, number: Callable[[Array, Array], float]) -> Statistic:
@@ -312,6 +352,6 @@ def _average_precision(hits: Array, misses: Array) -> float:
 _STATISTICS: dict[Kind, Callable[[Answers], dict[str, Statistic]]] = {
     "binary": _of_two, "multiclass": _of_many, "multilabel": _of_labels, "regression": _of_numbers,
 }  # fmt: skip
-_RATES: dict[Kind, Callable[[Answers], dict[str, tuple[int, int]]]] = {
-    "binary": _rates_of_two, "multiclass": _rate_of_hits, "multilabel": _rate_of_rows, "regression": lambda _: {},
+_RATES: dict[Kind, Callable[[Answers, float], dict[str, Estimate]]] = {
+    "binary": _rates_of_two, "multiclass": _rates_of_many, "multilabel": _rate_of_rows, "regression": lambda *_: {},
 }  # fmt: skip

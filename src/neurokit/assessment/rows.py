@@ -64,13 +64,27 @@ def columns_of(x: Any, numbers: Array) -> Any:
     import pandas as pd
 
     if is_table(x):
-        return pd.DataFrame(x.iloc[numbers]).copy()
+        found = pd.DataFrame(x.iloc[numbers]).copy()
+        if not isinstance(x.index, pd.RangeIndex):  # names of rows, such as a patient's number
+            found.insert(0, x.index.name or "index", found.index)
+        return found
+    if isinstance(x, list) or (x is not None and not is_array_like(x)):
+        x = _inputs(x, numbers)
+        numbers = np.arange(len(numbers))
     shape: tuple[int, ...] = tuple(getattr(x, "shape", ()))
     if isinstance(x, (tuple, Mapping)) or len(shape) != 2 or shape[1] > _MOST_COLUMNS:
         return None
     rows = rows_at(x, numbers)
     values = rows.toarray() if hasattr(rows, "toarray") else np.asarray(rows.cpu() if hasattr(rows, "cpu") else rows)
     return pd.DataFrame(values, columns=[f"x[{index}]" for index in range(shape[1])])
+
+
+def _inputs(dataset: Any, numbers: Array) -> Any:
+    """The inputs of some items of a dataset as one array, where they are rows of numbers; else ``None``."""
+    first = [item[0] if isinstance(item, tuple) and item else item for item in rows_at(dataset, numbers)]
+    rows = [np.asarray(one) for one in first if hasattr(one, "__array__")]
+    alike = len(rows) == len(first) and all(one.ndim == 1 and one.shape == rows[0].shape for one in rows)
+    return np.stack(rows) if alike and rows else None
 
 
 def sensitive_values(given: Any, x: Any, numbers: Array) -> Any:

@@ -72,7 +72,8 @@ def _calibration(assessment: Assessment) -> dict[str, Any] | None:
     if assessment.kind == "regression":
         return None
     found = assessment.calibration()
-    return {"error": found.error, "event": found.event, "bins": len(found.table)}
+    temperature = None if assessment.temperature_applied == 1 else assessment.temperature_applied
+    return {"error": found.error, "event": found.event, "bins": len(found.table), "temperature": temperature}
 
 
 def _residuals(assessment: Assessment) -> dict[str, Any] | None:

@@ -21,8 +21,8 @@ def main_metric(assessment: Assessment) -> str:
         return "mae"
     if assessment.kind == "multilabel":
         return "hamming_loss"
-    shares = np.bincount(assessment.y_true, minlength=len(assessment.names)) / assessment.n
-    return "balanced_accuracy" if shares.max() > _MOSTLY else "accuracy"
+    rows = np.bincount(assessment.y_true, weights=assessment.weight, minlength=len(assessment.names))
+    return "balanced_accuracy" if rows.max() > _MOSTLY * rows.sum() else "accuracy"
 
 
 def verdict(assessment: Assessment) -> str:

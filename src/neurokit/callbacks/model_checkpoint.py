@@ -16,6 +16,7 @@ from neurokit.arguments import check_count, suggests_arguments
 from neurokit.callbacks.callback import BatchLogs, Callback, Logs
 from neurokit.callbacks.monitor import Monitor
 from neurokit.checkpoint import RunLock
+from neurokit.record import RunRecord
 from neurokit.signals import NOTICES
 from neurokit.state import TrainingState
 
@@ -138,6 +139,7 @@ class ModelCheckpoint(Callback):
             self._take_lock()
             checkpoint.check_writable(self._place)
             checkpoint.remove_leftovers(self._place)
+            self._keep_answers()
         except OSError as error:
             if error.errno is None:  # ours, which says everything
                 raise
@@ -147,6 +149,15 @@ class ModelCheckpoint(Callback):
                 "another folder, or make this one writable",
                 str(self.folder),
             ) from error
+
+    def _keep_answers(self) -> None:
+        """What a person said of this run in its card stays said, when it goes on and writes its record anew."""
+        try:
+            before = RunRecord.load(self._place / "run.json").answers
+        except (OSError, ValueError):
+            return
+        answers = {name: answer for name, answer in before.items() if name != "card"}
+        self.trainer.record.answers = answers | self.trainer.record.answers
 
     def _refuse_twins(self) -> None:
         for other in self.trainer._hooks.callbacks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -30,24 +31,31 @@ def background(loader: Loader, first: Batch | None, seed: int, rows: int = BACKG
         rows: How many at most; fewer where they take more than 16 MiB.
     """
     if not isinstance(loader, InMemoryLoader):
-        return None if first is None else _host(first.x, rows)
-    size = max(1, sum(column.nbytes for column in _tensors(loader.rows_at(torch.zeros(1, dtype=torch.int64)).x)))
-    rows = max(1, min(rows, _MOST_BYTES // size))
+        return None if first is None or not _is_plain(first.x) else _host(first.x, _affordable(first.x, rows))
+    rows = _affordable(loader.rows_at(torch.zeros(1, dtype=torch.int64)).x, rows)
     chosen = torch.arange(loader.num_rows)
     if loader.num_rows > rows:
         chosen = split_rows(loader.num_rows, rows / loader.num_rows, seed, _classes(loader))[1]
     return _host(loader.rows_at(chosen).x, rows)
 
 
-def _tensors(x: Any) -> list[Tensor]:
-    found: list[Tensor] = []
-    map_tensors(found.append, x)
-    return found
+def _is_plain(x: Any) -> bool:
+    """Tell whether inputs are tensors with rows, or tuples or mappings of such; a list's members are rows."""
+    if isinstance(x, Mapping):
+        return all(map(_is_plain, x.values()))
+    if type(x) is tuple:
+        return all(map(_is_plain, x))
+    return isinstance(x, Tensor) and x.ndim > 0
+
+
+def _affordable(x: Any, rows: int) -> int:
+    """How many rows like these are kept."""
+    sizes: list[int] = []
+    map_tensors(lambda tensor: sizes.append(tensor[:1].nbytes), x)
+    return max(1, min(rows, _MOST_BYTES // max(1, sum(sizes))))
 
 
 def _host(x: Any, rows: int) -> Any:
-    if not all(tensor.ndim for tensor in _tensors(x)):
-        return None
     return map_tensors(lambda tensor: tensor[:rows].detach().cpu().clone(), x)
 
 

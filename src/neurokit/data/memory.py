@@ -106,11 +106,12 @@ class InMemoryLoader:
         """Return some rows of the columns as one batch."""
         return self._rebuild(tuple(_gather(column, rows) for column in self.columns))
 
-    def targets(self) -> Any:
-        """Return the targets of the rows of this loader; ``None`` without."""
-        rows = self.rows
-        if self.y is None or rows is None:
-            return self.y
+    def targets(self, most: int) -> Any:
+        """Return the targets of the rows of this loader; ``None`` without, or with more than so many numbers a row."""
+        rows, sizes = self.rows, []
+        map_leaves(lambda column, _: sizes.append(column[:1].numel()), () if self.y is None else self.y, "y")
+        if not sizes or max(sizes) > most or rows is None:
+            return self.y if sizes and max(sizes) <= most else None
         return map_leaves(lambda column, _: _gather(column, rows), self.y, "y")
 
     def around(self, found: list[NotFinite]) -> Batch:

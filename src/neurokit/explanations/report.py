@@ -84,6 +84,9 @@ def summarize(explanation: Any, top: int = 10) -> dict[str, Any]:
         explanation: What ``explain`` returned, or any ``shap.Explanation``, of which ``method`` is then ``None``.
         top: How many columns to name.
 
+    Raises:
+        TypeError: If it is none.
+
     Example:
         >>> from neurokit.explanations.library import load_shap
         >>> shap = load_shap()
@@ -91,6 +94,11 @@ def summarize(explanation: Any, top: int = 10) -> dict[str, Any]:
         >>> [one["name"] for one in found["features"]], found["method"]
         (['fare', 'age'], None)
     """
+    if not hasattr(_first(explanation), "values") or not hasattr(_first(explanation), "base_values"):
+        raise TypeError(
+            f"An explanation is what nk.explain returned, got {explanation!r:.60} ({type(explanation).__name__}). Pass "
+            "nk.explain(trainer, x_test[:100])."
+        )
     report = report_of(explanation)
     names, by_output = _importances(explanation)
     overall = np.mean(list(by_output.values()), axis=0) if by_output else np.zeros(0)

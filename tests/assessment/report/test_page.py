@@ -217,3 +217,13 @@ def test_a_handful_of_rows_is_reported_as_too_few(tmp_path):
     text = read(few, tmp_path, figures="svg").text
     assert "These numbers do not show that it is good for anything yet." in text
     assert "4 rows in all: too few" in text
+
+
+def test_what_is_no_decision_no_explanation_and_no_file_is_refused(binary, tmp_path):
+    with pytest.raises(TypeError, match=r"decisions is what assessment\.decide"):
+        binary.to_html(tmp_path / "a.html", decisions=5)
+    with pytest.raises(TypeError, match=r"An explanation is what nk\.explain"):
+        binary.to_html(tmp_path / "a.html", explanation="nonsense")
+    with pytest.raises(ValueError, match=r"is a folder\. Pass the name of a file in it"):
+        binary.to_html(tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -72,7 +72,7 @@ def test_errors_show_the_rows_themselves(multiclass):
     worst = multiclass.top_losses(9)
     panel = panels.errors(multiclass, multiclass.to_dict())
     table = panel.tables[0]
-    assert table.columns[:6] == ["Row", "Loss", "Actual", "Predicted", "Probability", "alcohol"]
+    assert table.columns[:6] == ["Row", "Loss", "Actual", "Predicted", "Probability", "index"]
     assert [row[0] for row in table.rows] == [str(number) for number in worst.index]
     assert "copied from the data" in table.note
     assert sum(panel.charts[0].series["Rows"]) == int((multiclass.y_true != multiclass.y_pred).sum())

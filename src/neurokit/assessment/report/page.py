@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from neurokit.arguments import check_choice, check_path
+from neurokit.assessment.decisions import Decisions
 from neurokit.assessment.report import judgement, panels, sections, words
 from neurokit.assessment.report.charts import Chart, Panel, Table
 from neurokit.checkpoint import replace_file
@@ -18,7 +19,6 @@ from neurokit.wording import counted
 
 if TYPE_CHECKING:
     from neurokit.assessment.assessment import Assessment
-    from neurokit.assessment.decisions import Decisions
 
 _ALL = 1_000  # inputs: those that are not drawn are summed up
 _INSTALL = 'pip install "neurokit-torch[report]"'
@@ -80,6 +80,13 @@ def to_html(
            (("good_for", good_for), ("not_for", not_for), ("notes", notes))}  # fmt: skip
     if title is not None and not isinstance(title, str):
         raise TypeError(f"title is text, got {title!r:.60} ({type(title).__name__}). Pass title='What it is about'.")
+    if decisions is not None and not isinstance(decisions, Decisions):
+        raise TypeError(
+            f"decisions is what assessment.decide(policy) returned, got {decisions!r:.60} "
+            f"({type(decisions).__name__}). Leave it out for the latest."
+        )
+    if Path(path).expanduser().is_dir():
+        raise ValueError(f"{path} is a folder. Pass the name of a file in it, such as {Path(path) / 'report.html'}.")
     interactive = figures == "plotly" or (figures == "auto" and has_plotly)
     text = _rendered(assessment, _summarized(assessment, explanation), decisions, title, own, interactive)
     content = text.encode("utf-8", errors="replace")  # half of a surrogate pair, from a broken column name
@@ -103,7 +110,7 @@ def _summarized(assessment: Assessment, explanation: Any) -> Mapping[str, Any] |
     if explanation is None:
         kept = {} if assessment.record is None else assessment.record.explanation
         return kept or None
-    if isinstance(explanation, Mapping):
+    if isinstance(explanation, Mapping) and "features" in explanation:
         return explanation
     from neurokit.explanations import summarize
 

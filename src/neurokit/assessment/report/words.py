@@ -52,7 +52,8 @@ _OF_EVERY_KIND = {
     "subset_accuracy": Metric("Every label right", "Of all rows, the share with not one wrong label.", "rate"),
     "r2": Metric("R²", "The share of the ups and downs it accounts for: 0 is the baseline, 1 perfect.", "score"),
     "mae": Metric("Mean absolute error", "How far it is off, on average.", "error"),
-    "rmse": Metric("Root mean squared error", "The same, with large misses counting more.", "error"),
+    "mse": Metric("Mean squared error", "The square of how far it is off, on average; lower is better.", "loss"),
+    "rmse": Metric("Root mean squared error", "Its root: how far it is off, with large misses counting more.", "error"),
     "median_absolute_error": Metric("Median absolute error", "Half of the rows are off by less than this.", "error"),
     "mean_error": Metric("Mean error", "Above zero it predicts too much on average, below too little.", "signed"),
 }
