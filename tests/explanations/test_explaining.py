@@ -667,3 +667,10 @@ def test_names_given_are_used():
 
     assert found.feature_names == ["a", "b"]
     assert found[:, :, "yes"].values.shape == (4, 2)
+
+
+def test_one_sample_without_its_axis_of_rows_is_told_how_to_get_one() -> None:
+    x = torch.rand(20, 3)
+
+    with pytest.raises(ValueError, match=r"x has the shape of one sample, \(3,\).*x\[0:1\]"):
+        explain(nn.Linear(3, 1), x[0], background=x)

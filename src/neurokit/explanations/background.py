@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from neurokit.data.arrays import is_table, map_leaves
+from neurokit.data.inputs import one_sample
 from neurokit.explanations.functions import Explained, rows_of, take
 
 logger = logging.getLogger("neurokit")
@@ -104,6 +105,8 @@ def _fitting(given: Any, x: Any) -> Any:
                     f"background{path} {lacks}. Both are rows of the same table: pass background=train[x.columns]."
                 )
             return value[list(like.columns)]
+        if theirs[path] == tuple(like.shape):
+            raise one_sample(f"x{path}", theirs[path])
         if theirs[path] != own[path]:
             raise ValueError(
                 f"A row of background{path} has the shape {theirs[path]}, and one of x{path} {own[path]}. Pass rows of "

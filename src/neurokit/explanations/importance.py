@@ -181,10 +181,14 @@ def _shuffled(
     """Every column's drops ``(columns, repeats)``, and those of resampled rows ``(columns, resamples)``."""
     matrix = columns.x.copy()
     rows, width = matrix.shape
-    drawn = rng.integers(rows, size=(resamples, rows))
+    first = int(rng.integers(2**62))
+
+    def drawn(resample: int) -> Array:  # again for each column, as all of them together take memory
+        return np.random.default_rng((first, resample)).integers(rows, size=rows)
+
     judge.take(columns.decode(matrix))
     judge.baseline = judge.score()
-    before = np.array([judge.score(one) for one in drawn])
+    before = np.array([judge.score(drawn(one)) for one in range(resamples)])
     drops, resampled = np.zeros((width, repeats)), np.zeros((width, resamples))
     for column in range(width):
         own = matrix[:, column].copy()
@@ -194,7 +198,7 @@ def _shuffled(
             judge.take(columns.decode(matrix))
             drops[column, repeat] = judge.sign * (judge.baseline - judge.score())
             for turn in turns[repeat]:
-                resampled[column, turn] = judge.sign * (before[turn] - judge.score(drawn[turn]))
+                resampled[column, turn] = judge.sign * (before[turn] - judge.score(drawn(turn)))
         matrix[:, column] = own
     return drops, resampled
 
