@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from neurokit.assessment.assessment import Assessment
 from neurokit.assessment.collecting import assess
-from neurokit.assessment.decisions import Decisions, Policy
+from neurokit.assessment.decisions import Decisions
 from neurokit.assessment.intervals import Estimate
+from neurokit.assessment.policies import Policy
 from neurokit.assessment.protected import SensitiveFeatureWarning, check_features
 
 __all__ = ["assess", "Assessment", "Policy", "Decisions", "Estimate", "check_features", "SensitiveFeatureWarning"]

@@ -18,10 +18,12 @@ from neurokit.assessment import decisions as deciding
 from neurokit.assessment.baseline import constant_answers
 from neurokit.assessment.calibration import Calibration, calibration, fit_temperature, with_temperature
 from neurokit.assessment.checking import check_arrays, checked_names
-from neurokit.assessment.decisions import Decisions, Policy
+from neurokit.assessment.curves import precision_recall, roc, told_events
+from neurokit.assessment.decisions import Decisions
 from neurokit.assessment.drawing import Plots
 from neurokit.assessment.intervals import RESAMPLES, Estimate, check_confidence
 from neurokit.assessment.measures import Answers, lift, measure
+from neurokit.assessment.policies import Policy, choose_policy
 from neurokit.assessment.rows import columns_of, rows_at
 from neurokit.assessment.verdict import main_metric, verdict
 from neurokit.diagnostics.finding import Finding
@@ -393,10 +395,8 @@ class Assessment:
         Raises:
             ValueError: If the task has no classes.
         """
-        from sklearn.metrics import roc_curve
-
-        return self._curves("roc", lambda *given, **more: roc_curve(*given, **more, drop_intermediate=False),
-                            ("false_positive_rate", "true_positive_rate", "threshold"))  # fmt: skip
+        self.ask("roc", "binary", "multiclass", "multilabel")
+        return roc(self.answers, self.names)
 
     def precision_recall(self) -> pd.DataFrame:
         """Return precision and recall at each threshold, for each class where there are more.
@@ -404,29 +404,8 @@ class Assessment:
         Raises:
             ValueError: If the task has no classes.
         """
-        from sklearn.metrics import precision_recall_curve
-
-        return self._curves("precision_recall", precision_recall_curve, ("precision", "recall", "threshold"))
-
-    def _curves(self, asked: str, curve: Any, columns: tuple[str, ...]) -> pd.DataFrame:
-        self.ask(asked, "binary", "multiclass", "multilabel")
-        import pandas as pd
-
-        tables = []
-        for name, happened, score in self.events():
-            *numbers, thresholds = curve(happened, score, sample_weight=self.weight)
-            thresholds = np.append(thresholds, [np.inf] * (len(numbers[0]) - len(thresholds)))
-            table = pd.DataFrame(dict(zip(columns, [*numbers, thresholds], strict=True)))
-            tables.append(table if self.kind == "binary" else table.assign(**{"class": name}))
-        return pd.concat(tables, ignore_index=True)
-
-    def events(self) -> list[tuple[str, Array, Array]]:
-        """Return each class with whether it is true of each row, and its probability: of two classes, the second."""
-        if self.kind == "binary":
-            return [(self.names[1], self.y_true == 1, self.scores[:, 1])]
-        table = self.y_true == 1 if self.kind == "multilabel" else self.y_true[:, None] == np.arange(len(self.names))
-        found = [(name, table[:, index], self.scores[:, index]) for index, name in enumerate(self.names)]
-        return [(name, happened, score) for name, happened, score in found if 0 < happened.sum() < len(happened)]
+        self.ask("precision_recall", "binary", "multiclass", "multilabel")
+        return precision_recall(self.answers, self.names)
 
     @suggests_arguments
     def calibration(self, bins: int = 10) -> Calibration:
@@ -440,7 +419,7 @@ class Assessment:
         """
         self.ask("calibration", "binary", "multiclass", "multilabel")
         check_count("bins", bins)
-        happened, score, event = self.calibration_events()
+        happened, score, event = told_events(self.answers, self.names)
         weight = self.weight
         if weight is not None and self.kind == "multilabel":
             weight = np.repeat(weight, len(self.names))
@@ -448,14 +427,6 @@ class Assessment:
             happened, score, event, bins=bins, weight=weight, confidence=self.confidence,
             independent=self.kind != "multilabel",
         )  # fmt: skip
-
-    def calibration_events(self) -> tuple[Array, Array, str]:
-        """Return what came true, with which probability it was told, and what it is, in words."""
-        if self.kind == "binary":
-            return self.y_true == 1, self.scores[:, 1], f"{self.positive}"
-        if self.kind == "multilabel":
-            return self.y_true.ravel() == 1, self.scores.ravel(), "a label holds"
-        return self.y_true == self.y_pred, self.scores.max(1), "the likeliest class is right"
 
     def temperature(self) -> float:
         """Return the temperature that makes the probabilities fit these rows best. Learn it on validation rows.
@@ -555,56 +526,10 @@ class Assessment:
             1 from a probability of 0.225 on, else 0
         """
         self.ask("threshold", "binary")
-        goals = {"costs": costs, "precision": precision, "recall": recall}
-        given = [name for name, value in goals.items() if value is not None]
-        if len(given) != 1:
-            raise ValueError(
-                f"A threshold is chosen by one goal, got {' and '.join(given) or 'none'}. Pass "
-                "costs={'false_positive': 1, 'false_negative': 5}, or precision=0.9, or recall=0.9."
-            )
-        if len(np.unique(self.y_true)) < 2:
-            only = self.names[int(self.y_true[0])] if self.n else "none"
-            raise ValueError(
-                f"All {self.n} rows are of one class ({only}), and a threshold tells two apart. Choose it "
-                "on rows of both."
-            )
-        for name, value in (("precision", precision), ("recall", recall)):
-            if value is not None:
-                check_number(name, value, "a number above 0 and up to 1", lambda share: 0 < share <= 1, such_as=0.9)
-        for value in abstain if isinstance(abstain, (tuple, list)) else [abstain]:
-            if value is not None:
-                check_number("abstain", value, "a number from 0 to 1", lambda share: 0 <= share <= 1, such_as=0.05)
-        prices = None if costs is None else deciding.checked_costs(costs)
-        if abstain is not None and prices is not None and "abstain" not in prices:
-            raise ValueError(
-                f"abstain={abstain} leaves rows to a person, and costs has no price for that: it would look like a "
-                "saving. Pass costs={..., 'abstain': 0.5}, which also tells by itself where abstaining pays."
-            )
-        temperature = self.temperature() if calibrate else 1.0
-        probability = with_temperature(self.scores, temperature)[:, 1]
-        if prices is not None:
-            at = deciding.cheapest_threshold(self.y_true, probability, prices, self.weight)
-            said = ", ".join(f"{name.replace('_', ' ')} {cost:g}" for name, cost in prices.items() if cost)
-            goal = f"the lowest cost ({said})"
-        else:
-            target = float(precision if precision is not None else recall)  # type: ignore[arg-type]  # one was given
-            at = deciding.threshold_for(self.y_true, probability, self.weight, given[0], target)
-            goal = f"a {given[0]} of {target:g}"
-        band = deciding.abstain_band(at, prices, abstain)
-        negative, positive = self.names
-        if band is not None and deciding.ABSTAIN in self.names:
-            raise ValueError(
-                f"A class is named {deciding.ABSTAIN!r}, as the action of leaving a row to a person is. Pass "
-                "class_names with another name for it."
-            )
-        if band is not None and (band[0] <= 0 or band[1] >= 1):
-            never = negative if band[0] <= 0 else positive
-            logger.warning(
-                "Rows are left to a person from a probability of %.3g to %.3g, so that the answer is never %r. Pass a "
-                "smaller abstain, or another cost of it.", *band, never,
-            )  # fmt: skip
-        temperature *= self.temperature_applied
-        return Policy(at, temperature, positive, negative, band, prices, goal, self._told_apart())
+        return choose_policy(
+            self.answers, self.names, costs=costs, precision=precision, recall=recall, abstain=abstain,
+            calibrate=calibrate, temperature=self.temperature_applied, chosen_on=self._told_apart(),
+        )  # fmt: skip
 
     @suggests_arguments
     def decide(self, policy: Policy) -> Decisions:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from neurokit.assessment.curves import events
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -170,13 +172,13 @@ class Plots:
 
     def _drawn(self) -> list[tuple[str, Any, Any]]:
         """The classes that get a curve: all, or those with the smallest area under theirs."""
-        events = self._of.events()
-        if len(events) <= _MOST_CURVES:
-            return events
+        found = events(self._of.answers, self._of.names)
+        if len(found) <= _MOST_CURVES:
+            return found
         from sklearn.metrics import roc_auc_score
 
-        events.sort(key=lambda event: roc_auc_score(event[1], event[2], sample_weight=self._of.weight))
-        return events[:_MOST_CURVES]
+        found.sort(key=lambda event: roc_auc_score(event[1], event[2], sample_weight=self._of.weight))
+        return found[:_MOST_CURVES]
 
     @picture
     def calibration(self, ax: Axes | None = None, bins: int = 10) -> Axes:

@@ -184,7 +184,8 @@ def _shuffled(
     first = int(rng.integers(2**62))
 
     def drawn(resample: int) -> Array:  # again for each column, as all of them together take memory
-        return np.random.default_rng((first, resample)).integers(rows, size=rows)
+        found: Array = np.random.default_rng((first, int(resample))).integers(rows, size=(rows,))
+        return found
 
     judge.take(columns.decode(matrix))
     judge.baseline = judge.score()
