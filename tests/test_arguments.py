@@ -187,3 +187,13 @@ def test_every_callback_of_ours_answers_a_misspelt_argument():
     for maker, name in makers.items():
         with pytest.raises(TypeError, match=f"{maker.__name__} has no argument '{name}s'. Did you mean .*'{name}'"):
             maker(**{f"{name}s": 1})
+
+
+def test_a_plain_function_counts_its_positional_arguments_without_a_self():
+    @suggests_arguments
+    def bake(cake: str, *, minutes: int = 40) -> str:
+        return f"{cake} for {minutes} minutes"
+
+    assert bake("tart", minutes=3) == "tart for 3 minutes"
+    with pytest.raises(TypeError, match=r"bake takes 1 argument by position \(cake\), and got 2.*minutes=30"):
+        bake("tart", 30)

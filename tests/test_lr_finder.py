@@ -350,9 +350,29 @@ def test_a_loss_that_is_not_finite_ends_the_sweep_or_at_the_first_step_is_an_err
         find_lr(line, torch.full((N, 6), torch.nan), X[:, :1])
 
 
+@pytest.mark.parametrize("step", [4, 30])
+def test_a_row_of_nan_is_not_taken_for_a_rate_that_is_too_high(step: int) -> None:
+    x = torch.randn(40 * 8, 6, generator=torch.Generator().manual_seed(2))
+    x[8 * step - 3] = torch.nan
+    loader = DataLoader(TensorDataset(x, torch.arange(len(x)) % 3), 8)
+    result = find_lr(_trainer(), loader, steps=40, end=1e-3)
+    assert len(result.losses) == step - 1
+    assert result.suggestion is None
+    assert f"not finite at step {step}" in result.reason
+    assert "nk.diagnose" in result.reason
+    assert "start" not in result.reason
+
+
+def test_a_rate_that_is_too_high_from_the_start_is_still_told() -> None:
+    line = nk.Trainer(nn.Linear(6, 1), loss="mse", optimizer="sgd", device="cpu")
+    assert "Pass a start below" in find_lr(line, X, X[:, :1], start=5.0, end=50.0).reason
+
+
 @pytest.mark.parametrize(
     ("given", "error", "words"),
     [
+        ({"start_lr": 1e-6}, TypeError, "Did you mean 'start'"),
+        ({"num_iter": 20}, TypeError, "Did you mean 'steps'"),
         ({"start": 0.0}, ValueError, "start is a number above 0"),
         ({"start": 1.0, "end": 0.1}, ValueError, "end is a number above start"),
         ({"steps": 3}, ValueError, "steps is 10 or more"),
@@ -367,6 +387,11 @@ def test_mistakes_are_refused(given: dict[str, Any], error: type[Exception], wor
     with pytest.raises(error, match=words):
         find_lr(trainer, X, Y, **given)
     _assert_same(before, trainer)
+
+
+def test_a_module_is_refused_with_the_trainer_to_build() -> None:
+    with pytest.raises(TypeError, match=r"takes a Trainer, and got a Sequential.*nk\.Trainer\(model"):
+        find_lr(_model(), X, Y)  # type: ignore[arg-type]
 
 
 def test_a_lazy_model_without_shapes_is_asked_for_data_first() -> None:

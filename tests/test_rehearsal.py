@@ -162,3 +162,21 @@ def test_a_forgotten_optimizer_step_is_found_without_training():
     (finding,) = nk.diagnose(Forgets(nn.Linear(4, 3), loss="cross_entropy", device="cpu"), X, Y)
     assert finding.code == "nothing-learns"
     assert "call optimizer.step()" in finding.message
+
+
+def test_other_networks_and_optimizers_are_put_back_too():
+    trainer, critic = Trainer(nn.Linear(4, 3), loss="cross_entropy", device="cpu"), Everything()
+    optimizer = torch.optim.Adam(critic.parameters())
+    before, groups = copy.deepcopy(critic.state_dict()), copy.deepcopy(optimizer.state_dict())
+
+    with preserved(trainer, critic, optimizer):
+        critic.train()
+        critic(X).sum().backward()
+        optimizer.step()
+        optimizer.param_groups[0]["lr"] = 1.0
+
+    assert critic.state_dict().keys() == before.keys()
+    assert all(torch.equal(one, before[name]) for name, one in critic.state_dict().items() if torch.is_tensor(one))
+    assert optimizer.state_dict() == groups
+    assert not critic.norm.training
+    assert critic.head.weight.grad is None

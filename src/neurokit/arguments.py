@@ -27,6 +27,15 @@ _OTHER_NAMES: Final = {  # what other libraries call an argument of ours
     "max_epochs": "epochs",
     "val_data": "validation_data",
     "clipnorm": "max_grad_norm",
+    "layer_decay": "decay",
+    "start_lr": "start",
+    "min_lr": "start",
+    "end_lr": "end",
+    "max_lr": "end",
+    "num_steps": "steps",
+    "num_iter": "steps",
+    "out_features": "num_classes",
+    "n_classes": "num_classes",
 }
 
 
@@ -205,11 +214,13 @@ def check_binds_two(function: Callable[..., Any], name: str, call: str, mend: st
 
 
 def suggests_arguments(function: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Let a method answer a misspelt keyword with its nearest ones, where Python only says that it is unexpected.
+    """Answer a misspelt keyword of a method or a function with its nearest, where Python only says it is unexpected.
 
     Its signature stays what it is, for editors, type checkers and ``inspect``. Costs a microsecond a call.
     """
-    parameters = [one for one in inspect.signature(function).parameters.values() if one.name != "self"]
+    every = list(inspect.signature(function).parameters.values())
+    before = 1 if every and every[0].name == "self" else 0  # of a method, self comes by position too
+    parameters = every[before:]
     known = [one.name for one in parameters if one.kind is not one.VAR_KEYWORD]
     places = [one.name for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD]
     takes_any = len(known) < len(parameters)
@@ -219,8 +230,8 @@ def suggests_arguments(function: Callable[Parameters, Result]) -> Callable[Param
     def checked(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
         if not takes_any and not kwargs.keys() <= set(known):
             check_keywords(owner, kwargs, known)
-        if len(args) > len(places) + 1:  # self is the first of them
-            raise _too_many(owner, places, known[len(places) :], list(args[1 + len(places) :]))
+        if len(args) > before + len(places):
+            raise _too_many(owner, places, known[len(places) :], list(args[before + len(places) :]))
         return function(*args, **kwargs)
 
     return checked

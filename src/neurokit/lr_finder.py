@@ -4,32 +4,30 @@ from __future__ import annotations
 
 import math
 import random
-import types
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
 from neurokit import probe
-from neurokit.arguments import check_count, check_number, suggestions
+from neurokit.arguments import check_count, check_number, suggestions, suggests_arguments
 from neurokit.callbacks.callback import BatchLogs, Callback
 from neurokit.callbacks.rates import set_rate
 from neurokit.diagnostics.setup import optimizers_of
 from neurokit.failures import NonFiniteLoss
 from neurokit.rehearsal import preserved, preserved_attributes, unsaid
+from neurokit.trainer import Trainer
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-
-    from neurokit.trainer import Trainer
 
 _SMOOTHING = 0.9  # the weight of what was before: about ten steps are seen at once
 _DIVERGED = 3.0  # times the loss, or its fall, above the lowest: there is nothing more to learn from the curve
@@ -115,6 +113,7 @@ class LRFinderResult:
         return f"LRFinderResult(suggestion={found}, {steps})"
 
 
+@suggests_arguments
 def find_lr(
     trainer: Trainer,
     x: Any,
@@ -153,7 +152,7 @@ def find_lr(
 
     Raises:
         ValueError: If rates or steps are out of range, the step does not log ``monitor``, or the first loss is NaN.
-        TypeError: If x can be gone through only once.
+        TypeError: If x can be gone through only once, or it gets no Trainer.
 
     Source:
         Smith, "Cyclical Learning Rates for Training Neural Networks" (2017), section 3.3.
@@ -173,7 +172,6 @@ def find_lr(
     sweep = _Sweep(optimizers, np.geomspace(start, end, steps).tolist(), trainer.runtime.accumulate, monitor)
     with ExitStack() as kept:
         _keep_belongings(kept, trainer, x)
-        kept.enter_context(preserved(trainer))
         kept.enter_context(unsaid())
         trainer.arguments = trainer.arguments | {"metrics": ()}  # nobody looks at them, and the user's own would count
         try:
@@ -193,6 +191,11 @@ def find_lr(
 
 
 def _check(trainer: Trainer, x: Any, start: Any, end: Any, steps: Any) -> None:
+    if not isinstance(trainer, Trainer):
+        raise TypeError(
+            f"find_lr takes a Trainer, and got a {type(trainer).__name__}. Build one around the model: "
+            "find_lr(nk.Trainer(model, loss='cross_entropy'), x, y)."
+        )
     check_number("start", start, "a number above 0", lambda rate: rate > 0, such_as=1e-7)
     check_number("end", end, "a number above start", lambda rate: rate > start, such_as=10.0)
     check_count("steps", steps, _FEWEST, such_as=100)
@@ -221,6 +224,7 @@ class _Sweep(Callback):
         self.losses: list[float] = []
         self.smoothed: list[float] = []
         self.diverged = False
+        self.not_finite = False
         self._mean = 0.0
 
     def on_train_batch_begin(self, batch: int, logs: BatchLogs | None = None) -> None:
@@ -234,7 +238,7 @@ class _Sweep(Callback):
             return
         loss = self._loss(batch)
         if not math.isfinite(loss):
-            self.diverged = True
+            self.diverged = self.not_finite = True
             self.trainer.stop("the loss is not finite")
             return
         self.learning_rates.append(self.rates[batch // self.accumulate])
@@ -277,54 +281,56 @@ def _suggest(sweep: _Sweep) -> tuple[float | None, str]:
     lowest = int(np.argmin(smoothed))
     early = losses[: min(_FIRST, max(2, lowest + 1))]
     level, noise = float(np.mean(early)), float(np.std(early))
+    fell = level - smoothed[lowest] > max(noise, 0.01 * abs(level))
+    if sweep.not_finite and (len(losses) < _FEWEST or not fell):  # a rate that is too high is seen to break away first
+        return None, (
+            f"The loss was not finite at step {len(losses) + 1}, though the rate was still "
+            f"{sweep.rates[len(losses)]:.3g} and the loss had not risen before: a row may hold NaN. Look at the data "
+            "with nk.diagnose."
+        )
     if len(losses) < _FEWEST:
         return None, (
             f"The loss broke away after {len(losses)} steps, at {rates[-1]:.3g}. Pass a start below {rates[0]:.3g}."
         )
-    if level - smoothed[lowest] <= max(noise, 0.01 * abs(level)):
+    if not fell:
         return None, (
             f"The loss did not fall by more than it varies from batch to batch ({level:.4g}, then at the least "
             f"{smoothed[lowest]:.4g}). Pass more steps or a larger batch_size, or look at the model with nk.diagnose."
         )
     if lowest == len(smoothed) - 1 and not sweep.diverged:
         return None, f"The loss was still falling at the last rate, {rates[-1]:.3g}. Pass a higher end, or more steps."
-    return rates[lowest] / 10, f"A tenth of {rates[lowest]:.3g}, where the smoothed loss was lowest."
+    reason = f"A tenth of {rates[lowest]:.3g}, where the smoothed loss was lowest."
+    if sweep.not_finite:
+        reason += f" Step {len(losses) + 1} was not finite: if its rows hold NaN, which nk.diagnose tells, mend them."
+    return rates[lowest] / 10, reason
 
 
 # ------------------------------------------------------------------- what belongs to the user, beyond trainer and model
 
 _MOST = 2000  # objects that are looked into
-_LEFT_ALONE = ("neurokit", "numpy", "pandas", "scipy", "PIL", "threading", "_thread", "multiprocessing", "logging")
+_LEFT_ALONE = (  # the first part of a class's module; functions and modules are of builtins
+    "builtins", "neurokit", "torch", "numpy", "pandas", "scipy", "PIL", "threading", "_thread", "multiprocessing",
+    "logging",
+)  # fmt: skip
 _OF_TORCH = ("torch.utils.data", "torch.optim.lr_scheduler")
 _CONTAINERS = (list, dict, set, deque)
+_STREAMS: dict[type, tuple[str, str]] = {  # how each kind tells where it is, and is set there
+    torch.Generator: ("get_state", "set_state"),
+    np.random.RandomState: ("get_state", "set_state"),
+    random.Random: ("getstate", "setstate"),
+}
 
 
 def _keep_belongings(kept: ExitStack, trainer: Trainer, x: Any) -> None:
-    """Have put back whatever a loader, or a trainer of the user's own class, holds: generators, counters, networks."""
-    roots = [x] if not isinstance(x, (Tensor, np.ndarray)) else []
-    found = _reachable([*roots, *vars(trainer).values()])
+    """Have put back the trainer, and whatever it or a loader holds: generators, counters, networks of the user's."""
+    found = _reachable([x, *vars(trainer).values()])
     for one in found:
-        if restore := _restorer(one):
-            kept.callback(restore)
+        kept.callback(_restorer(one))
     objects = [one for one in found if hasattr(one, "__dict__") and not isinstance(one, (nn.Module, Optimizer))]
     kept.enter_context(preserved_attributes(*objects))
     ours = {*trainer.model.modules(), *trainer.optimizers.values()}
-    modules = [one for one in found if isinstance(one, nn.Module) and one not in ours]
-    others = {str(place): one for place, one in enumerate(found) if isinstance(one, Optimizer) and one not in ours}
-    if modules or others:
-        kept.enter_context(preserved(cast("Trainer", _Others(modules, others))))
-
-
-class _Others:
-    """Networks and optimizers beside the trainer's own, as ``preserved`` asks for them."""
-
-    def __init__(self, modules: list[nn.Module], optimizers: dict[str, Optimizer]) -> None:
-        self.model = nn.ModuleList(modules)
-        self.optimizers = optimizers
-        self.state = self.runtime = types.SimpleNamespace()
-
-    def criteria(self) -> list[Any]:
-        return []
+    others = [one for one in found if isinstance(one, (nn.Module, Optimizer)) and one not in ours]
+    kept.enter_context(preserved(trainer, *others))
 
 
 def _reachable(roots: list[Any]) -> list[Any]:
@@ -333,64 +339,49 @@ def _reachable(roots: list[Any]) -> list[Any]:
     ahead = deque(roots)
     while ahead and len(found) < _MOST:
         one = ahead.popleft()
-        if id(one) in found or not _may_change(one):
-            continue
-        found[id(one)] = one
-        if isinstance(one, (nn.Module, Optimizer)):
-            continue  # as a whole
-        if isinstance(one, dict):
-            ahead.extend(one.values())
-        elif isinstance(one, (*_CONTAINERS, tuple)):
-            ahead.extend(one if len(one) <= _MOST else ())
-        elif hasattr(one, "__dict__"):
-            ahead.extend(vars(one).values())
+        if id(one) not in found and (parts := _parts(one)) is not None:
+            found[id(one)] = one
+            ahead.extend(parts)
     return list(found.values())
 
 
-def _may_change(one: Any) -> bool:
-    if isinstance(one, (nn.Module, Optimizer, torch.Generator, np.random.Generator, np.random.RandomState)):
-        return True
-    if isinstance(one, (*_CONTAINERS, tuple, random.Random)):
-        return True
-    kind = type(one)
-    if isinstance(one, (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType, Tensor, np.ndarray)):
-        return False
-    root = kind.__module__.partition(".")[0]
-    if root == "torch":
-        return kind.__module__.startswith(_OF_TORCH) or isinstance(one, LRScheduler)
-    return hasattr(one, "__dict__") and root not in _LEFT_ALONE
-
-
-def _restorer(one: Any) -> Callable[[], Any] | None:
-    """Remember a random stream or what a container holds; return what puts it back."""
-    if isinstance(one, torch.Generator):
-        stream = one.get_state()
-        return lambda: one.set_state(stream)
+def _parts(one: Any) -> list[Any] | None:
+    """What an object holds; nothing of what is put back as a whole; ``None`` where it does not change."""
+    if isinstance(one, (nn.Module, Optimizer, np.random.BitGenerator, *_STREAMS)):
+        return []
     if isinstance(one, np.random.Generator):
-        bits = one.bit_generator.state
-        return lambda: setattr(one.bit_generator, "state", bits)
-    if isinstance(one, np.random.RandomState):
-        state = one.get_state()
-        return lambda: one.set_state(state)
-    if isinstance(one, random.Random):
-        position = one.getstate()
-        return lambda: one.setstate(position)
-    if isinstance(one, _CONTAINERS):
-        return _container(one)
-    return None
+        return [one.bit_generator]
+    if isinstance(one, (*_CONTAINERS, tuple)):
+        return list(one.values() if isinstance(one, dict) else one)[:_MOST]
+    place = type(one).__module__
+    known = place.startswith(_OF_TORCH) or place.partition(".")[0] not in _LEFT_ALONE
+    return list(vars(one).values()) if known and hasattr(one, "__dict__") and not isinstance(one, type) else None
+
+
+def _restorer(one: Any) -> Callable[[], Any]:
+    """Remember where a random stream is or what a container holds; return what puts it back."""
+    if isinstance(one, np.random.BitGenerator):
+        return partial(setattr, one, "state", one.state)
+    for kind, (read, write) in _STREAMS.items():
+        if isinstance(one, kind):
+            return partial(getattr(one, write), getattr(one, read)())
+    return _container(one) if isinstance(one, _CONTAINERS) else lambda: None
 
 
 def _container(one: Any) -> Callable[[], None]:
-    before = list(one.items()) if isinstance(one, dict) else list(one)
+    def held() -> list[Any]:
+        return [*one, *one.values()] if isinstance(one, dict) else [*one]
+
+    before = held()
 
     def restore() -> None:
-        now = list(one.items()) if isinstance(one, dict) else list(one)
-        if len(now) == len(before) and all(a is b for a, b in zip(_flat(now), _flat(before), strict=True)):
+        if list(map(id, held())) == list(map(id, before)):
             return  # untouched, which it is as a rule
         one.clear()
-        one.update(before) if isinstance(one, (dict, set)) else one.extend(before)
-
-    def _flat(entries: list[Any]) -> list[Any]:
-        return [part for entry in entries for part in entry] if isinstance(one, dict) else entries
+        half = len(before) // 2
+        if isinstance(one, dict):
+            one.update(zip(before[:half], before[half:], strict=True))
+        else:
+            one.update(before) if isinstance(one, set) else one.extend(before)
 
     return restore

@@ -23,16 +23,19 @@ _WITNESSES = 8  # of the smallest trainable parameters: if none of them moved, n
 
 
 @contextmanager
-def preserved(trainer: Trainer) -> Iterator[None]:
+def preserved(trainer: Trainer, *others: nn.Module | Optimizer) -> Iterator[None]:
     """Run a block, such as a few steps, and put back all that it changed, exceptions included.
 
     That is every parameter and buffer (in place, so references stay good), gradients, modes, what is trainable, the
-    optimizers' states and groups, the loss's own state, scaler, counters, history, record and every random stream.
-    Costs a copy of them. Lazy parameters that took their shapes keep these.
+    optimizers' states and groups, the loss's own state, scaler, counters, history, record and every random stream; and
+    the same of other networks and optimizers, which a step of the user's may train. Costs a copy of them. Lazy
+    parameters that took their shapes keep these.
     """
-    modules = [trainer.model, *(one.function for one in trainer.criteria() if isinstance(one.function, nn.Module))]
-    weights = [_module_state(module) for module in modules]
-    optimizers = [_optimizer_state(optimizer) for optimizer in trainer.optimizers.values()]
+    held = [trainer.model, *(one.function for one in trainer.criteria()), *others]
+    weights = [_module_state(one) for one in held if isinstance(one, nn.Module)]
+    optimizers = [
+        _optimizer_state(one) for one in (*trainer.optimizers.values(), *others) if isinstance(one, Optimizer)
+    ]
     with preserved_attributes(trainer, trainer.state, trainer.runtime, *trainer.criteria()):
         try:
             with preserved_rng():

@@ -333,3 +333,19 @@ def test_rows_of_a_dataset_show_their_numbers() -> None:
     top = assess(trainer, DataLoader(items, batch_size=4)).top_losses(3)
 
     assert list(top["x[0]"]) == list(top.index)
+
+
+def test_the_warning_points_at_the_line_that_calls_assess() -> None:
+    table, y = _table()
+    numbers = table.assign(sex=(table["sex"] == "m").astype(float))
+
+    with pytest.warns(nk.SensitiveFeatureWarning) as caught:
+        nk.assess(nk.Trainer(nn.Linear(2, 2), loss="cross_entropy"), numbers, y)
+
+    assert caught[0].filename == __file__
+
+
+def test_a_misspelt_argument_gets_the_nearest() -> None:
+    trainer = nk.Trainer(nn.Linear(2, 1), loss="mse")
+    with pytest.raises(TypeError, match=r"assess has no argument 'sensitiv'\. Did you mean 'sensitive'"):
+        nk.assess(trainer, torch.rand(4, 2), torch.rand(4), sensitiv="a")

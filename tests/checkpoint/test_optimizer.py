@@ -234,6 +234,16 @@ def test_other_groups_are_refused() -> None:
         load_optimizer_state(optim.SGD(params), names_of(model), optimizer_state(saved, names_of(model)))
 
 
+def test_groups_by_layer_name_what_makes_them() -> None:
+    model = net()
+    params = list(model.parameters())
+    saved = optim.SGD([{"params": params[:1], "rate_factor": 1.0}, {"params": params[1:], "rate_factor": 0.75}])
+    state = optimizer_state(saved, names_of(model))
+
+    with pytest.raises(CheckpointError, match=r"nk\.transfer\.regroup\(trainer\.optimizer, trainer\.model\)"):
+        load_optimizer_state(optim.SGD(params), names_of(model), state)
+
+
 def test_a_parameter_without_a_name_is_an_error() -> None:
     model = net()
     optimizer = optim.SGD([*model.parameters(), nn.Parameter(torch.ones(7))])

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 import math
 from pathlib import Path
@@ -116,8 +117,11 @@ def test_the_record_says_what_happened_in_both_phases(tmp_path: Path) -> None:
     trainer = _trainer()
     folder = tmp_path / "run"
     fine_tune(trainer, X, Y, validation_data=(X, Y), callbacks=[nk.ModelCheckpoint(folder)], verbose=0)
+    assert "fine_tune" not in trainer.arguments  # another fit is none of its phases
     for record in (trainer.record, nk.RunRecord.load(folder / "run.json")):
         told = record.parameters["fine_tune"]
+        assert [one["class"] for one in record.parameters["callbacks"]] == ["ModelCheckpoint"]
+        assert json.loads(json.dumps(told)) == told
         assert (told["head"], told["head_epochs"], told["full_epochs"], told["phase"]) == (["7"], 1, 3, "full")
         assert told["learning_rates"]["7"] == 0.01
         assert told["first_phase"]["epochs_run"] == 1
@@ -131,7 +135,7 @@ def test_a_checkpoint_of_the_second_phase_is_taken_back_by_this_trainer_and_by_a
     fine_tune(trainer, X, Y, callbacks=[nk.ModelCheckpoint(folder)], verbose=0)
     after = _values(trainer.model)
     other = _trainer()
-    with pytest.raises(ValueError, match="grouped"):
+    with pytest.raises(ValueError, match=r"nk\.transfer\.regroup\(trainer\.optimizer, trainer\.model\) before"):
         other.load(folder)
     regroup(other.optimizer, other.model)
     for one in (trainer, other):
@@ -159,6 +163,21 @@ def test_a_model_that_arrived_in_eval_keeps_its_statistics_in_the_first_phase_an
     assert watch.phases[0]["moved"] == {"7.weight", "7.bias"}
     assert "1.running_mean" in watch.phases[1]["moved"]
     assert not any(one.training for one in trainer.model.modules())
+
+
+def test_what_kept_still_before_does_so_afterwards_and_nothing_else() -> None:
+    trainer, watch = _trainer(), _Watch()
+    freeze(trainer.model, until="3")  # the first BatchNorm, and not the second
+    trainer.model.train()
+    fine_tune(trainer, X, Y, callbacks=[watch], verbose=0)
+    assert watch.phases[0]["moved"] == {"7.weight", "7.bias"}
+    assert not {"0.weight", "1.running_mean"} & watch.phases[1]["moved"]
+    assert "4.running_mean" in watch.phases[1]["moved"]
+    before = _values(trainer.model)
+    trainer.model.train()
+    trainer.model(X)
+    moved = {name for name, one in trainer.model.state_dict().items() if not torch.equal(one, before[name])}
+    assert moved == {"4.running_mean", "4.running_var", "4.num_batches_tracked"}
 
 
 def test_what_the_user_froze_stays_frozen_and_is_named(caplog: pytest.LogCaptureFixture) -> None:
@@ -304,6 +323,8 @@ def test_mistakes_are_refused_before_anything_changes(
 
 
 def test_what_cannot_be_tuned_says_why() -> None:
+    with pytest.raises(TypeError, match=r"takes a Trainer, and got a Sequential.*nk\.Trainer\(model"):
+        fine_tune(_model(), X, Y)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="gives its batches once"):
         fine_tune(_trainer(), iter([(X, Y)]), verbose=0)
     with pytest.raises(ValueError, match="head='b'"):

@@ -110,6 +110,13 @@ def test_frozen_parameters_are_left_out_and_tied_ones_are_held_once() -> None:
         param_groups(model)
 
 
+def test_a_trainer_stands_for_its_model() -> None:
+    trainer = nk.Trainer(nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 2)), loss="cross_entropy", device="cpu")
+    assert _each_once(trainer.model, param_groups(trainer))
+    regroup(trainer.optimizer, trainer, decay=0.5)
+    assert [group["lr"] for group in trainer.optimizer.param_groups] == [0.001, 0.0005]
+
+
 def test_a_weight_with_one_output_is_decayed_and_tokens_of_one_axis_are_not() -> None:
     model = nn.Sequential(nn.Linear(4, 1))
     assert [group["weight_decay"] for group in param_groups(model, weight_decay=0.1)] == [0.1, 0.0]
@@ -194,5 +201,7 @@ def test_regrouping_leaves_alone_what_is_not_the_models_and_refuses_lbfgs() -> N
     assert [group["lr"] for group in optimizer.param_groups] == [1.0, 0.5, 0.1]
     with pytest.raises(TypeError, match=r"trainer\.optimizers\.values"):
         regroup({"body": optimizer}, model)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="Did you mean 'decay'"):
+        param_groups(model, layer_decay=0.5)  # type: ignore[call-arg]
     with pytest.raises(ValueError, match="LBFGS has one rate"):
         regroup(torch.optim.LBFGS(model.parameters()), model)

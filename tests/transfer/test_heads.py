@@ -286,6 +286,15 @@ def test_a_head_replaced_after_the_trainer_was_built_is_named_by_fit(caplog: pyt
     assert "not-in-optimizer" in [finding.code for finding in trainer.findings]
 
 
+def test_a_trainer_is_refused_as_its_optimizer_holds_the_old_head() -> None:
+    trainer = nk.Trainer(nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 5)), loss="cross_entropy", device="cpu")
+    with pytest.raises(TypeError, match=r"Replace the head first.*then build the Trainer"):
+        replace_head(trainer, 3)  # type: ignore[arg-type]
+    assert trainer.model[1].out_features == 5
+    with pytest.raises(TypeError, match="Did you mean 'num_classes'"):
+        replace_head(trainer.model, out_features=3)  # type: ignore[call-arg]
+
+
 def test_what_is_returned_reads_as_a_sentence_and_unpacks() -> None:
     model = nn.Sequential(nn.Linear(4, 10))
     replaced = replace_head(model, 3)

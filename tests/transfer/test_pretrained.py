@@ -13,6 +13,7 @@ import torchvision
 from torch import Tensor, nn
 from torchvision.models import ResNet18_Weights
 
+import neurokit as nk
 from neurokit import checkpoint
 from neurokit.transfer import load_pretrained
 from neurokit.transfer.pretrained import _weights_of
@@ -61,10 +62,31 @@ def test_other_classes_get_a_new_head_and_it_is_said_which(tmp_path: Path, caplo
         model = load_pretrained(str(path), model=_net(5), num_classes=3)
     assert _same(model, saved, but="3.")
     assert model(torch.zeros(2, 4)).shape == (2, 3)
-    assert "3: Linear(in_features=8, out_features=5" in caplog.text
-    own = load_pretrained(path, model=_net(2))  # the file has 5 classes, the module 2
+    said = "The file's head has 5 classes and the model {}: the rest was loaded, the head (3) is new and untrained."
+    assert caplog.messages == [said.format(3)]
+    caplog.clear()
+    own = load_pretrained(path, model=_net(2))
+    assert caplog.messages == [said.format(2)]
+    caplog.clear()
+    assert load_pretrained(path, _net(2), num_classes=5)[3].out_features == 5
+    assert caplog.messages == []
     assert _same(own, saved, but="3.")
     assert own(torch.zeros(2, 4)).shape == (2, 2)
+
+
+def test_the_module_may_be_the_second_argument_and_a_folder_that_was_saved_is_taken(tmp_path: Path) -> None:
+    x, y = torch.randn(32, 4), torch.arange(32) % 5
+    trainer = nk.Trainer(_net(5), loss="cross_entropy", device="cpu")
+    trainer.fit(x, y, epochs=2, callbacks=[nk.ModelCheckpoint(tmp_path / "run")], verbose=0)
+    trainer.save(tmp_path / "saved")
+    checkpoints = sorted((tmp_path / "run").glob("step-*"))
+    for folder in (tmp_path / "run", str(tmp_path / "saved"), checkpoints[-1]):
+        assert _same(load_pretrained(folder, _net(5)), trainer.model)
+    assert not _same(load_pretrained(checkpoints[0], _net(5)), trainer.model)
+    weights = checkpoints[-1] / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    with pytest.raises(checkpoint.CheckpointError):
+        load_pretrained(checkpoints[-1], _net(5))
 
 
 def test_a_file_goes_into_torchvisions_architecture_by_name(tmp_path: Path) -> None:
@@ -133,9 +155,18 @@ def _in_the_hub(tmp_path: Path, content: Any) -> None:
     torch.save(content, folder / "resnet18-f37072fd.pth")
 
 
-def test_a_file_in_torchs_hub_folder_is_loaded_by_torchvision_and_gets_the_new_head(tmp_path: Path) -> None:
+def test_a_file_in_torchs_hub_folder_is_loaded_by_torchvision_and_gets_the_new_head(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     saved = torchvision.models.resnet18(weights=None)
     _in_the_hub(tmp_path, saved.state_dict())
+    environment, load = dict(os.environ), torch.load
+
+    def watched(*given: Any, **named: Any) -> Any:
+        assert dict(os.environ) == environment  # other threads load as they did
+        return load(*given, **named)
+
+    monkeypatch.setattr(torch, "load", watched)
     assert _same(load_pretrained("resnet18"), saved)
     model = load_pretrained("resnet18", num_classes=3, weights="IMAGENET1K_V1")
     assert _same(model, saved, but="fc.")
@@ -162,7 +193,10 @@ def test_a_file_in_the_hub_folder_that_needs_code_is_refused(tmp_path: Path, mon
         ("resnet18", {"model": nn.Linear(2, 2)}, ValueError, "leave model out"),
         ("net.safetensors", {}, ValueError, r"model=\.\.\."),
         ("net.safetensors", {"model": "resnet81"}, ValueError, "'resnet18'"),
-        ("net.safetensors", {"model": 3}, TypeError, "model='resnet18'"),
+        ("net.safetensors", {"model": 3}, TypeError, "Pass num_classes=3"),
+        ("net.safetensors", {"model": [3]}, TypeError, "model='resnet18'"),
+        ("net.safetensors", {"model": nn.Linear}, TypeError, "model='resnet18'"),
+        ("resnet18", {"n_classes": 3}, TypeError, "Did you mean 'num_classes'"),
         (3, {}, TypeError, "name or a path"),
         ("resnet18", {"num_classes": 0}, ValueError, "num_classes"),
     ],
@@ -176,5 +210,9 @@ def test_mistakes_get_the_nearest_or_the_mend(
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     _saved(_net(2), tmp_path / "digits.safetensors")
+    with pytest.raises(FileNotFoundError, match="without a checkpoint"):
+        load_pretrained(tmp_path, model=_net(2))
+    with pytest.raises(FileNotFoundError, match="gone"):
+        load_pretrained(tmp_path / "gone", model=_net(2))
     with pytest.raises(FileNotFoundError, match=r"digits\.safetensors"):
         load_pretrained(tmp_path / "digit.safetensors", model=_net(2))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, RandomSampler, SequentialSampler
 
-from neurokit.arguments import check_count, suggestions
+from neurokit.arguments import check_count, suggestions, suggests_arguments
 from neurokit.assessment.assessment import Assessment
 from neurokit.assessment.checking import checked_names
 from neurokit.assessment.measures import Answers
@@ -32,6 +32,7 @@ Array = np.ndarray[Any, Any]
 _HAD_A_PART = ("validation", "training", "val", "train")
 
 
+@suggests_arguments
 def assess(
     trainer: Trainer,
     x: Any,
@@ -93,7 +94,8 @@ def assess(
         values = None if named or sensitive is None else sensitive_values(sensitive, shown, np.arange(len(shown)))
         protected = check_features(
             shown, sensitive=[one for one in named if one not in excluded], exclude=excluded, acknowledge=acknowledge,
-            sensitive_values=_as_columns(values), stacklevel=3,
+            sensitive_values=_as_columns(values), stacklevel=4,  # past the check of its arguments
+
         )  # fmt: skip
     elif excluded:
         raise ValueError(f"exclude names the columns {excluded}, and x has no names. Pass a DataFrame.")

@@ -107,9 +107,16 @@ def match_optimizer(optimizer: Optimizer, names: Names, state: Mapping[str, Any]
             "model and optimizer as in the saved run."
         )
     if saved_groups != groups or not set(saved_state) <= set(shapes) or ("own" in state) != _saves_itself(optimizer):
+        layered = any("rate_factor" in group for group in state["param_groups"])  # as transfer.regroup leaves them
+        mend = "Group them as in the saved run."
+        if layered and not any("rate_factor" in group for group in optimizer.param_groups):
+            mend = (
+                "The saved run was fine-tuned, with a rate for each layer: call "
+                "nk.transfer.regroup(trainer.optimizer, trainer.model) before you load it."
+            )
         raise CheckpointError(
             f"The saved {kind} had its parameters in groups of {[*map(len, saved_groups)]}, and here they are grouped "
-            f"otherwise, {[*map(len, groups)]}. Group them as in the saved run. Nothing was loaded."
+            f"otherwise, {[*map(len, groups)]}. {mend} Nothing was loaded."
         )
     for group, saved in zip(optimizer.param_groups, state["param_groups"], strict=False):
         for option, value in group.items():

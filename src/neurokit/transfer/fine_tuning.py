@@ -5,24 +5,23 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from typing import Any
 
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from neurokit.arguments import check_count, check_keywords, check_number
-from neurokit.callbacks.callback import Callback, Logs
+from neurokit.callbacks.callback import Callback
 from neurokit.callbacks.hooks import listed
 from neurokit.callbacks.lr_schedule import LRSchedule
 from neurokit.callbacks.rates import set_rate
 from neurokit.history import History
+from neurokit.trainer import Trainer
 from neurokit.transfer.freezing import check_name, flags, freeze, is_under, unfreeze
 from neurokit.transfer.groups import base_rate, check_decay, check_takes_groups, regroup
 from neurokit.transfer.heads import NoTellingError, find_head
-
-if TYPE_CHECKING:
-    from neurokit.trainer import Trainer
 
 logger = logging.getLogger("neurokit")
 
@@ -89,7 +88,7 @@ def fine_tune(
 
     Raises:
         ValueError: If there is no telling which the head is, or the optimizer does not hold it.
-        TypeError: If ``fit`` has no such argument, or x can be gone through only once.
+        TypeError: If ``fit`` has no such argument, x can be gone through only once, or it gets no Trainer.
 
     Source:
         Howard and Ruder, "Universal Language Model Fine-tuning for Text Classification" (2018), section 3.
@@ -120,11 +119,9 @@ def fine_tune(
             again = flags(trainer.model)
             _freeze_below(trainer.model, names)
             _set_rates(trainer, rates, learning_rate)
-            told = [
-                _Told({**story, "phase": "head"}),
-                *(one for one in callbacks if not (one.makes_files and full_epochs)),
-            ]
-            phases.append(trainer.fit(x, y, epochs=head_epochs, callbacks=told, **fit_arguments))
+            called = [one for one in callbacks if not (one.makes_files and full_epochs)]
+            with _told(trainer, story | {"phase": "head"}):
+                phases.append(trainer.fit(x, y, epochs=head_epochs, callbacks=called, **fit_arguments))
             _tell_first(story, trainer, phases[0])
             again()
             _set_rates(trainer, rates, None)
@@ -133,9 +130,8 @@ def fine_tune(
             for optimizer in trainer.optimizers.values():
                 regroup(optimizer, trainer.model, decay=decay, learning_rate=learning_rate)
             phase = {"phase": "full", "learning_rates": _shown_rates(trainer)}
-            phases.append(
-                trainer.fit(x, y, epochs=full_epochs, callbacks=[_Told(story | phase), *callbacks], **fit_arguments)
-            )
+            with _told(trainer, story | phase):
+                phases.append(trainer.fit(x, y, epochs=full_epochs, callbacks=callbacks, **fit_arguments))
             restore_modes()
     except BaseException:
         restore()
@@ -147,6 +143,11 @@ def _check(
     trainer: Trainer, x: Any, head_epochs: Any, full_epochs: Any, learning_rate: Any, decay: Any, given: dict[str, Any]
 ) -> None:
     """Refuse what cannot be, before anything is changed."""
+    if not isinstance(trainer, Trainer):
+        raise TypeError(
+            f"fine_tune takes a Trainer, and got a {type(trainer).__name__}. Build one around the model: "
+            "fine_tune(nk.Trainer(model, loss='cross_entropy'), x, y)."
+        )
     known = [name for name in inspect.signature(trainer.fit).parameters if name not in ("x", "y", "epochs", "resume")]
     own = ["head_epochs", "full_epochs", "learning_rate", "decay", "head"]
     if "epochs" in given:
@@ -255,7 +256,8 @@ def _put_back(optimizer: Optimizer, before: list[tuple[dict[str, Any], dict[str,
 
 def _freeze_below(model: nn.Module, head: list[str]) -> None:
     """Freeze everything but the head, which learns even if it was frozen."""
-    freeze(model, predicate=lambda name, _: not _in_head(name, head))
+    if any(not _in_head(name, head) for name, _ in model.named_parameters(remove_duplicate=False)):
+        freeze(model, predicate=lambda name, _: not _in_head(name, head))
     unfreeze(model, prefix=head)
 
 
@@ -307,11 +309,12 @@ def _tell_first(story: dict[str, Any], trainer: Trainer, history: History) -> No
     }  # fmt: skip
 
 
-class _Told(Callback):
-    """Writes into the record of a fit that it is a phase of ``fine_tune``, before anything saves it."""
-
-    def __init__(self, story: dict[str, Any]) -> None:
-        self.story = story
-
-    def on_train_begin(self, logs: Logs | None = None) -> None:
-        self.trainer.record.parameters["fine_tune"] = dict(self.story)
+@contextmanager
+def _told(trainer: Trainer, story: dict[str, Any]) -> Iterator[None]:
+    """Have the record of a fit say, from its beginning, that it is a phase of ``fine_tune``."""
+    arguments = trainer.arguments
+    trainer.arguments = {**arguments, "fine_tune": story}
+    try:
+        yield
+    finally:
+        trainer.arguments = arguments

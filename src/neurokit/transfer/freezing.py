@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
-from neurokit.arguments import check_binds_two, nearest
+from neurokit import modes
+from neurokit.arguments import check_binds_two, nearest, suggests_arguments
+from neurokit.trainer import Trainer
 
 logger = logging.getLogger("neurokit")
 
@@ -16,8 +18,9 @@ Predicate = Callable[[str, nn.Parameter], bool]
 Target = str | int | Iterable[str] | Predicate
 
 
+@suggests_arguments
 def freeze(
-    module: nn.Module,
+    module: nn.Module | Trainer,
     target: Target | None = None,
     *,
     prefix: str | Iterable[str] | None = None,
@@ -27,13 +30,17 @@ def freeze(
 ) -> list[str]:
     """Keep parameters from learning, and return their names, so that you see what is frozen.
 
-    BatchNorm layers in what is frozen are put in ``eval()``: they use the statistics that they arrived with, and do not
-    take those of your batches. ``fit`` leaves in ``eval()`` what is there. Dropout goes on as it is: it keeps no
-    statistics, and on frozen features it is augmentation. A model that is in ``eval()`` as a whole, as some pretrained
-    ones arrive, is put in ``train()``, these layers apart: ``fit`` would train it as a whole, BatchNorm included.
+    BatchNorm layers in what is frozen are put in ``eval()`` and stay there: they use the statistics that they arrived
+    with, and do not take those of your batches, in ``fit`` as in a loop of your own that calls ``model.train()``. A
+    hook on each sees to it until ``unfreeze``, or until their own weights may learn again. It adds nothing to
+    ``state_dict`` and goes along with copies; to read a model that was pickled whole then takes neurokit. Dropout goes
+    on as it is: it keeps no statistics, and on frozen features it is augmentation. A model that is in ``eval()`` as a
+    whole, as some pretrained ones arrive, is put in ``train()``, these layers apart: ``fit`` would train it as a whole,
+    BatchNorm included.
 
     Args:
-        module: The model. Pass the whole of it and say which part, rather than the part: the trap above is then seen.
+        module: The model, or the trainer that has it. Pass the whole of it and say which part, rather than the part:
+            the trap above is then seen.
         target: What to freeze, by its kind: a name or names (as ``prefix``), an int (``depth``), or a function
             (``predicate``). ``None``, with nothing else given, is everything.
         prefix: A name or names of submodules or parameters, by whole dotted parts: ``"layer1"`` is ``layer1.0.weight``
@@ -47,7 +54,8 @@ def freeze(
         The names of the frozen parameters, in the model's order. A tied one has several; all of them are listed.
 
     Raises:
-        ValueError: If a name is unknown (the nearest are named), there are fewer children, or two ways are given.
+        ValueError: If a name is unknown (the nearest are named), there are fewer children, a predicate is true of
+            nothing, or two ways are given.
         TypeError: If the target is of no such kind.
 
     Example:
@@ -57,6 +65,7 @@ def freeze(
         >>> model[1].training, model[3].weight.requires_grad
         (False, True)
     """
+    module = as_module("module", module)
     part = _part(module, target, {"prefix": prefix, "depth": depth, "predicate": predicate, "until": until})
     norms = _norms(module, part)
     was_asleep = not any(one.training for one in module.modules())
@@ -72,11 +81,13 @@ def freeze(
             )
     for norm in norms:
         norm.eval()
+        modes.hold_still(norm, still=True)
     return names
 
 
+@suggests_arguments
 def unfreeze(
-    module: nn.Module,
+    module: nn.Module | Trainer,
     target: Target | None = None,
     *,
     prefix: str | Iterable[str] | None = None,
@@ -86,7 +97,8 @@ def unfreeze(
 ) -> list[str]:
     """Let parameters learn again, and return their names. The arguments are those of ``freeze``.
 
-    BatchNorm layers in these parts are put in ``train()``; in a model that is in ``eval()`` as a whole they stay.
+    BatchNorm layers in these parts are put in ``train()`` and follow your batches again; in a model that is in
+    ``eval()`` as a whole they stay as they are.
 
     Example:
         >>> model = nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2))
@@ -94,10 +106,13 @@ def unfreeze(
         >>> unfreeze(model, "1")
         ['1.weight', '1.bias']
     """
+    module = as_module("module", module)
     part = _part(module, target, {"prefix": prefix, "depth": depth, "predicate": predicate, "until": until})
     norms = _norms(module, part)
     others = [one for one in module.modules() if one not in norms]
     names = _set_trainable(module, part, trainable=True)
+    for norm in norms:
+        modes.hold_still(norm, still=False)
     if not others or any(one.training for one in others):
         for norm in norms:
             norm.train()
@@ -134,7 +149,6 @@ def _norms(module: nn.Module, part: _Part) -> list[nn.Module]:
 
 def _part(module: nn.Module, target: Target | None, named: dict[str, Any]) -> _Part:
     """Find out what is meant, having checked all of it."""
-    check_module("module", module)
     given = {name: value for name, value in named.items() if value is not None}
     if target is not None:
         given = {"target": target, **given}
@@ -154,10 +168,18 @@ def _part(module: nn.Module, target: Target | None, named: dict[str, Any]) -> _P
     return _by_predicate(module, value)
 
 
-def check_module(name: str, module: Any) -> None:
-    """Refuse what is no module, such as a trainer in the place of its model."""
-    if not isinstance(module, nn.Module):
-        raise TypeError(f"{name} is a {type(module).__name__}, and it takes an nn.Module. Pass trainer.model.")
+def as_module(name: str, given: Any) -> nn.Module:
+    """Return a module, or the model of a trainer; refuse anything else."""
+    if isinstance(given, Trainer):
+        return given.model
+    if isinstance(given, type) and issubclass(given, nn.Module):
+        raise TypeError(f"{name} is the class {given.__name__}, not a model. Pass {given.__name__}(...).")
+    if not isinstance(given, nn.Module):
+        raise TypeError(
+            f"{name} is a {type(given).__name__}, and it takes an nn.Module, or a Trainer for its model. Pass the "
+            "model."
+        )
+    return given
 
 
 def _kind(target: Any) -> str:
@@ -210,7 +232,8 @@ def check_name(module: nn.Module, name: str, what: str = "part") -> None:
     if name in known:
         return
     top = [one for one, _ in module.named_children()]
-    near = nearest(name, known) or top[:8] or known[:8]
+    beside = [one for one in known if one.count(".") == name.count(".")]  # children of a near one are rarely meant
+    near = nearest(name, beside) or nearest(name, known) or top[:8] or known[:8]
     raise ValueError(
         f"{type(module).__name__} has no {what} named {name!r}. Nearest: {', '.join(map(repr, near))}. "
         "[name for name, _ in model.named_modules()] lists them all."
@@ -262,7 +285,13 @@ def _by_predicate(module: nn.Module, predicate: Any) -> _Part:
         )
     name = getattr(predicate, "__name__", type(predicate).__name__)
     check_binds_two(predicate, name, "predicate is called with (name, parameter)", "Write lambda name, parameter: ...")
-    chosen = {name for name, parameter in _parameters(module) if predicate(name, parameter)}
+    chosen = {one for one, parameter in _parameters(module) if predicate(one, parameter)}
+    if not chosen:
+        raise ValueError(
+            f"The predicate was true of none of {len(_parameters(module))} parameters; it gets (name, parameter), not "
+            "modules. Test the name, as in lambda name, parameter: name.startswith('layer1'), or pass the names of "
+            "modules: [name for name, one in model.named_modules() if isinstance(one, ...)]."
+        )
     return _Part(chosen, _whole(module, chosen))
 
 
@@ -296,14 +325,15 @@ def _before(module: nn.Module, until: Any) -> _Part:
 
 
 def flags(module: nn.Module) -> Callable[[], None]:
-    """Remember what may learn and every mode; return what puts them back."""
+    """Remember what may learn, every mode, and which norm layers keep still; return what puts them back."""
     trainable = [(one, one.requires_grad) for one in module.parameters()]
-    modes = [(one, one.training) for one in module.modules()]
+    before = [(one, one.training, modes.is_held_still(one)) for one in module.modules()]
 
     def restore() -> None:
         for parameter, flag in trainable:
             parameter.requires_grad_(flag)
-        for submodule, mode in modes:
+        for submodule, mode, still in before:
             submodule.training = mode
+            modes.hold_still(submodule, still=still)
 
     return restore

@@ -9,8 +9,9 @@ import torch
 from torch import nn
 from torch.optim import LBFGS, Optimizer
 
-from neurokit.arguments import check_number
-from neurokit.transfer.freezing import check_module
+from neurokit.arguments import check_number, suggests_arguments
+from neurokit.trainer import Trainer
+from neurokit.transfer.freezing import as_module
 from neurokit.transfer.tracing import calls, trace
 
 _NORMS = (
@@ -20,8 +21,9 @@ _MADE = ("params", "param_names", "initial_lr", "scheduled_lr")  # of a group as
 _BLOCKS = 3  # so many in a row are a stack of layers, and not the branches of one
 
 
+@suggests_arguments
 def param_groups(
-    model: nn.Module, learning_rate: float = 1e-3, *, decay: float = 0.75, weight_decay: float = 0.01
+    model: nn.Module | Trainer, learning_rate: float = 1e-3, *, decay: float = 0.75, weight_decay: float = 0.01
 ) -> list[dict[str, Any]]:
     """Return parameter groups for an optimizer of torch: each layer learns at ``decay`` times the rate of that above.
 
@@ -35,7 +37,7 @@ def param_groups(
     tied one is in one group only. The head's group is the first, so the ``lr`` that ``fit`` shows is the head's.
 
     Args:
-        model: What is trained. Freeze, and replace its head, before.
+        model: What is trained, or the trainer that has it. Freeze, and replace its head, before.
         learning_rate: That of the last layer.
         decay: Above 0, up to 1 for one rate throughout. 0.65 to 0.8 is usual for deep transformers.
         weight_decay: Of the matrices; 0 for none.
@@ -59,7 +61,7 @@ def param_groups(
         0 (no decay) 0.05 0.0
         >>> optimizer = torch.optim.AdamW(param_groups(model))
     """
-    check_module("model", model)
+    model = as_module("model", model)
     _check_rates(learning_rate, decay)
     check_number("weight_decay", weight_decay, "a number of 0 or more", lambda value: value >= 0, such_as=0.01)
     plain = _without_decay(model)
@@ -190,7 +192,10 @@ def _without_decay(model: nn.Module) -> set[nn.Parameter]:
     return found | {one for name, one in named if one.ndim <= 1 or "bias" in name.rpartition(".")[2]}
 
 
-def regroup(optimizer: Optimizer, model: nn.Module, *, decay: float = 0.75, learning_rate: float | None = None) -> None:
+@suggests_arguments
+def regroup(
+    optimizer: Optimizer, model: nn.Module | Trainer, *, decay: float = 0.75, learning_rate: float | None = None
+) -> None:
     """Split an optimizer's groups by layers in place, each layer at ``decay`` times the rate of the one above.
 
     What the optimizer remembers of each parameter stays, and so do a group's other options. Grouping again starts from
@@ -199,7 +204,7 @@ def regroup(optimizer: Optimizer, model: nn.Module, *, decay: float = 0.75, lear
 
     Args:
         optimizer: Any optimizer of torch that takes parameter groups.
-        model: Whose layers; parameters that are not its own keep their rate.
+        model: Whose layers, or the trainer that has it; parameters that are not its own keep their rate.
         decay: As in ``param_groups``.
         learning_rate: That of the last layer; ``None`` takes each group's own.
 
@@ -213,7 +218,7 @@ def regroup(optimizer: Optimizer, model: nn.Module, *, decay: float = 0.75, lear
         >>> [group["lr"] for group in optimizer.param_groups]
         [0.1, 0.05]
     """
-    check_module("model", model)
+    model = as_module("model", model)
     if not isinstance(optimizer, Optimizer):
         raise TypeError(
             f"optimizer is a {type(optimizer).__name__}, and it takes one of torch.optim. Pass trainer.optimizer; "

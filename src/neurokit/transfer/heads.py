@@ -9,8 +9,9 @@ from typing import Any, NamedTuple, cast
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from neurokit.arguments import check_count
-from neurokit.transfer.freezing import check_module, check_name, is_under
+from neurokit.arguments import check_count, suggests_arguments
+from neurokit.trainer import Trainer
+from neurokit.transfer.freezing import as_module, check_name, is_under
 from neurokit.transfer.tracing import LAYERS, calls, last_layers, trace
 
 logger = logging.getLogger("neurokit")
@@ -53,6 +54,7 @@ class Head(NamedTuple):
     auxiliary: tuple[str, ...] = ()
 
 
+@suggests_arguments
 def replace_head(model: nn.Module, num_classes: int, *, name: str | None = None) -> ReplacedHead:
     """Give a model a new classifier in place of its own, and return which layer that was.
 
@@ -82,14 +84,24 @@ def replace_head(model: nn.Module, num_classes: int, *, name: str | None = None)
         >>> print(replace_head(model, 3))
         2: Linear(in_features=8, out_features=1000, bias=True) -> Linear(in_features=8, out_features=3, bias=True)
     """
-    check_module("model", model)
+    if isinstance(model, Trainer):
+        raise TypeError(
+            "model is a Trainer, whose optimizer holds the parameters of the old head, so a new one could not learn. "
+            "Replace the head first, replace_head(model, num_classes), then build the Trainer."
+        )
+    replaced = exchange_head(as_module("model", model), num_classes, name)
+    logger.warning("The head of %s was replaced: %s", type(model).__name__, replaced)
+    return replaced
+
+
+def exchange_head(model: nn.Module, num_classes: int, name: str | None = None) -> ReplacedHead:
+    """Like ``replace_head``, but say nothing of it."""
     check_count("num_classes", num_classes)
     head = find_head(model) if name is None else Head(_named(model, name))
     new = {one: _like(model.get_submodule(one), num_classes, one) for one in (head.name, *head.auxiliary)}
     done = [_exchange(model, one, layer) for one, layer in new.items()]
     replaced = ReplacedHead(*done[0][:3], auxiliary=tuple(done[1:]))
     _tell_count(model, replaced, num_classes)
-    logger.warning("The head of %s was replaced: %s", type(model).__name__, replaced)
     return replaced
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +12,24 @@ import torch
 from torch import Tensor, nn
 
 from neurokit import checkpoint
-from neurokit.arguments import check_count, suggestions
+from neurokit.arguments import check_count, suggestions, suggests_arguments
 from neurokit.torch_files import import_pt
-from neurokit.transfer.heads import Head, find_head, replace_head
+from neurokit.trainer import Trainer
+from neurokit.transfer.heads import Head, exchange_head, find_head, replace_head
 from neurokit.transfer.tracing import unchanged
 
+logger = logging.getLogger("neurokit")
+
 _SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".tar")
+_WEIGHTS = "model.safetensors"  # in a checkpoint folder
 _WITH_AUXILIARY = ("googlenet", "inception_v3")
 
 
+@suggests_arguments
 def load_pretrained(
     name_or_path: str | os.PathLike[str],
-    *,
     model: nn.Module | str | None = None,
+    *,
     num_classes: int | None = None,
     weights: Any = "DEFAULT",
     key: str | None = None,
@@ -41,15 +45,18 @@ def load_pretrained(
     ``load_pretrained("resnet18", weights="mine.pth")``        a file, into torchvision's architecture
     ``load_pretrained("mine.safetensors", model="resnet18")``  the same
     ``load_pretrained("mine.safetensors", model=net)``         a file, into your own module, in place
+    ``load_pretrained("runs/first", model=net)``               what ``trainer.save`` or ``ModelCheckpoint`` wrote
     =========================================================  =====================================================
 
     Nothing that a file holds is run: safetensors are read strictly, a ``.pt`` or ``.pth`` by ``nk.import_pt`` in a
     process of its own, and a download with ``weights_only``. A file with another number of classes than the module is
-    loaded as it was saved, and the module then gets a fresh head of its own number.
+    loaded as it was saved, and the module then gets a fresh head of its own number, which is said. Of a folder only the
+    model's weights are read: its own checkpoint, or a run folder's newest.
 
     Args:
-        name_or_path: A name of ``torchvision.models.list_models()``, or a ``.safetensors``, ``.pt`` or ``.pth`` file.
-        model: For a file: the module that takes its weights, or torchvision's name of the architecture.
+        name_or_path: A name of ``torchvision.models.list_models()``, a ``.safetensors``, ``.pt`` or ``.pth`` file, or a
+            checkpoint folder.
+        model: For a file or folder: the module that takes its weights, or torchvision's name of the architecture.
         num_classes: Classes of yours: the head is then replaced, unless the weights have just as many.
         weights: For a name: ``"DEFAULT"`` is torchvision's best, others are ``"IMAGENET1K_V1"`` and so on, a member of
             the enum, or a file; ``None`` starts from nothing.
@@ -58,7 +65,7 @@ def load_pretrained(
 
     Raises:
         ValueError: If a name is unknown (the nearest are named), or the weights do not fit.
-        FileNotFoundError: If there is no such file.
+        FileNotFoundError: If there is no such file, or no weights in a folder.
         ConnectionError: If the download fails; says where to put the file instead.
 
     Example:
@@ -78,12 +85,14 @@ def load_pretrained(
             f"name_or_path is a name or a path, got a {type(name_or_path).__name__}. Pass load_pretrained('resnet18'), "
             "or a file with model=..."
         )
+    if isinstance(model, int):
+        raise TypeError(f"model is a module or a name, got {model!r}. Pass num_classes={model!r} for a new head.")
     if num_classes is not None:
         check_count("num_classes", num_classes)
-    if _is_path(name_or_path):
+    if _is_path(name_or_path, model):
         if model is None:
             raise ValueError(
-                f"{str(name_or_path)!r} is a file of weights, and weights need a model that they fit. Pass "
+                f"{str(name_or_path)!r} holds weights, and weights need a model that they fit. Pass "
                 f"load_pretrained({str(name_or_path)!r}, model=...): a module, or a name such as 'resnet18'."
             )
         return _from_file(Path(name_or_path), model, num_classes, key, limits)
@@ -100,11 +109,12 @@ def load_pretrained(
     return found
 
 
-def _is_path(value: str | os.PathLike[str]) -> bool:
+def _is_path(value: str | os.PathLike[str], model: Any = None) -> bool:
     text = os.fspath(value)
-    return (
-        not isinstance(value, str) or text.endswith(_SUFFIXES) or os.sep in text or "/" in text or Path(text).is_file()
-    )
+    if not isinstance(value, str) or text.endswith(_SUFFIXES) or os.sep in text or "/" in text:
+        return True
+    path = Path(text)
+    return path.is_file() or (path.is_dir() and (model is not None or (path / _WEIGHTS).exists()))
 
 
 def _known(name: str) -> str:
@@ -139,15 +149,17 @@ def _weights_of(name: str, weights: Any) -> Any:
 
 
 def _downloaded(name: str, weights: Any) -> nn.Module:
-    """A model through torchvision's own builder, its file being read as tensors only."""
+    """A model through torchvision's own builder, which is given no file that needs code."""
     from torchvision import models
 
     chosen = _weights_of(name, weights)
     if chosen is None:
         return _built(name)
     try:
-        with _tensors_only():
-            built: nn.Module = models.get_model(name, weights=chosen, progress=False)
+        # The builders read their file in a way that runs what is in it, and cannot be told otherwise. So it is read
+        # before as tensors only, which refuses anything else: a second read of the file, and nothing process-wide.
+        chosen.get_state_dict(progress=False, check_hash=True, weights_only=True)
+        built: nn.Module = models.get_model(name, weights=chosen, progress=False)
     except (OSError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and "hash" not in str(error):
             raise
@@ -166,21 +178,6 @@ def _fetch_by_hand(name: str, weights: Any, error: Exception) -> str:
     )
 
 
-@contextmanager
-def _tensors_only() -> Iterator[None]:
-    """Have ``torch.load`` refuse whatever needs code, also where torchvision does not ask it to."""
-    variable = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
-    before = os.environ.get(variable)
-    os.environ[variable] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[variable]
-        else:
-            os.environ[variable] = before
-
-
 def _built(name: str, **options: Any) -> nn.Module:
     """An architecture without weights."""
     from torchvision import models
@@ -195,6 +192,11 @@ def _from_file(
     path: Path, model: nn.Module | str, num_classes: int | None, key: str | None, limits: checkpoint.Limits | None
 ) -> nn.Module:
     name = _known(model) if isinstance(model, str) else None
+    if isinstance(model, Trainer):
+        raise TypeError(
+            "model is a Trainer, whose optimizer holds the parameters that it saw. Load into the module first, then "
+            "build the Trainer; or trainer.load_weights(path), where the file has the same classes."
+        )
     if name is None and not isinstance(model, nn.Module):
         raise TypeError(
             f"model is a {type(model).__name__}, and it takes a module, or a name of torchvision's. Pass one, such as "
@@ -214,20 +216,38 @@ def _from_file(
         if other:  # the rest fits or it does not: the head of the file is taken to find out
             assert head is not None
             assert saved is not None
-            replace_head(model, saved.shape[0], name=None)
+            exchange_head(model, saved.shape[0])
         checkpoint.load_module(model, _with_counts(model, tensors), f"The weights in {path}")
         wanted = num_classes if num_classes is not None else own if name is None else None
-        if wanted is not None and wanted != _classes(model):
-            replace_head(model, wanted)
+        if wanted is not None and wanted != (had := _classes(model)):
+            new = exchange_head(model, wanted)
+            logger.warning(
+                "The file's head has %s classes and the model %d: the rest was loaded, the head (%s) is new and "
+                "untrained.",
+                had, wanted, ", ".join(new.names),
+            )  # fmt: skip
     return model
 
 
 def _read(path: Path, key: str | None, limits: checkpoint.Limits | None) -> dict[str, Tensor]:
+    if path.is_dir():
+        path = _in_folder(path)
     if path.suffix != ".safetensors":
         return import_pt(path, key=key, limits=limits)
     if key is not None:
         raise ValueError(f"key={key!r} names an entry of a .pt checkpoint, and {path} is safetensors. Leave key out.")
     return checkpoint.load_weights(path, limits=limits)
+
+
+def _in_folder(path: Path) -> Path:
+    """The file of weights in a checkpoint folder, or in a run folder's newest, having verified it."""
+    folder = checkpoint.newest(path) or path  # one of another library has no checkpoint to verify
+    if not (folder / _WEIGHTS).is_file():
+        raise FileNotFoundError(
+            f"{path} is a folder without a checkpoint and without {_WEIGHTS}. Pass the folder that trainer.save or "
+            "ModelCheckpoint wrote, or a file of weights."
+        )
+    return folder / _WEIGHTS
 
 
 def _present_names(name: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
