@@ -7,9 +7,6 @@ Leaves README.md (a model card), report.html (for somebody who decides) and expl
 Without --csv it learns from scikit-learn's breast cancer data, which need no download.
 """
 
-import argparse
-from pathlib import Path
-
 import matplotlib as mpl
 import numpy as np
 import shap
@@ -21,24 +18,13 @@ import neurokit as nk
 
 mpl.use("agg")  # the pictures go to files
 
-parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("--csv", type=Path, help="a table with a header")
-parser.add_argument("--target", help="its column of classes")
+parser = tables.arguments(__doc__, default="breast_cancer", epochs=100)
 parser.add_argument(
     "--positive", help="of two classes, the one that decisions are about; the later in the alphabet else"
 )
-parser.add_argument("--sensitive", nargs="*", default=[], help="columns to report results by")
-parser.add_argument("--exclude", nargs="*", default=[], help="columns to leave out of what the network learns from")
-parser.add_argument("--acknowledge", nargs="*", default=[], help="columns that look protected and are used knowingly")
 parser.add_argument("--false-positive", type=float, default=1.0, help="what a false alarm costs")
 parser.add_argument("--false-negative", type=float, default=5.0, help="what a missed case costs")
-parser.add_argument("--epochs", type=int, default=100)
-parser.add_argument("--seed", type=int, default=0)
-parser.add_argument("--folder", type=Path, help="where the run goes: runs/ and the name of the data")
-options = parser.parse_args()
-options.folder = options.folder or Path("runs") / ("breast_cancer" if options.csv is None else options.csv.stem)
-if (options.csv is None) != (options.target is None):
-    parser.error("--csv and --target come together")
+options = tables.parsed(parser)
 
 # ---------------------------------------------------------------------- the data
 nk.seed_everything(options.seed)
@@ -48,6 +34,7 @@ if options.csv is None:
     options.positive = options.positive or "malignant"
 else:
     x, y = tables.read(options.csv, options.target)
+tables.check(x, y, options, classes=True)
 y = y.astype(str)
 names = sorted(y.unique())
 if options.positive is not None:
@@ -55,12 +42,11 @@ if options.positive is not None:
         parser.error(f"--positive {options.positive}: the classes are {', '.join(names)}")
     names = [*(name for name in names if name != options.positive), options.positive]
 y = y.map(names.index)
-groups = x[options.sensitive]  # kept for reporting, also where the network does not get them
-x = tables.sieve(x.drop(columns=options.exclude), y)
-people = x.join(groups[[name for name in groups if name not in x]])
-(p_train, y_train), (p_val, y_val), (p_test, y_test) = tables.split(people, y, options.seed, classes=True)
-encode = tables.encoder(p_train[x.columns])
-x_train, x_val, x_test = (encode(part[x.columns]) for part in (p_train, p_val, p_test))
+(p_train, y_train), (p_val, y_val), (p_test, y_test) = tables.split(x, y, options.seed, classes=True)
+columns = tables.sieve(p_train.drop(columns=options.exclude), y_train, y.name)
+extra = [name for name in options.sensitive if name not in columns]  # reported by, and not learnt from
+encode = tables.encoder(p_train[columns])
+x_train, x_val, x_test = (encode(part[columns]) for part in (p_train, p_val, p_test))
 
 # ---------------------------------------------------------------------- the network
 model = nn.Sequential(
@@ -69,19 +55,22 @@ model = nn.Sequential(
 trainer = nk.Trainer(model, loss="cross_entropy", optimizer="adamw", metrics=["accuracy"])
 checkpoints = nk.ModelCheckpoint(options.folder, keep=1)
 early = nk.EarlyStopping(patience=10, restore_best_weights=True)
-history = trainer.fit(
-    x_train, y_train, validation_data=(x_val, y_val), epochs=options.epochs, callbacks=[early, checkpoints], verbose=0,
-    resume=options.folder,
-)  # fmt: skip
+try:
+    history = trainer.fit(
+        x_train, y_train, validation_data=(x_val, y_val), epochs=options.epochs, callbacks=[early, checkpoints],
+        verbose=0, resume=options.folder,
+    )  # fmt: skip
+except ValueError as error:  # the folder may hold a run on other rows or columns
+    raise SystemExit(f"{options.folder}: {error} That is what --folder is for.") from None
 print(f"Trained for {len(history.epoch)} epochs on {len(x_train)} rows, {x_train.shape[1]} numbers each.")
 
 # ---------------------------------------------------------------------- how good it is, and why it says so
 about = {
     "class_names": names, "sensitive": options.sensitive or None, "acknowledge": options.acknowledge,
-    "exclude": [name for name in people if name not in x],
+    "exclude": extra,
 }  # fmt: skip
-validation = nk.assess(trainer, x_val, y_val, name="validation", rows=p_val, **about)
-test = nk.assess(trainer, x_test, y_test, name="test", rows=p_test, **about)
+validation = nk.assess(trainer, x_val, y_val, name="validation", rows=p_val[columns + extra], **about)
+test = nk.assess(trainer, x_test, y_test, name="test", rows=p_test[columns + extra], **about)
 print(test)
 if len(names) == 2:
     costs = {"false_positive": options.false_positive, "false_negative": options.false_negative}
@@ -89,9 +78,9 @@ if len(names) == 2:
 if test.groups is not None:
     print(test.groups)
 
-few = np.random.default_rng(options.seed).permutation(len(p_test))[:100]
+few = np.random.default_rng(options.seed).permutation(len(p_test))[: options.explain]
 explanation = nk.explain(
-    lambda rows: trainer.predict_proba(encode(rows)), p_test[x.columns].iloc[few], background=p_train[x.columns],
+    lambda rows: trainer.predict_proba(encode(rows)), p_test[columns].iloc[few], background=p_train[columns],
     class_names=names, seed=options.seed,
 )  # fmt: skip
 
@@ -101,6 +90,7 @@ axes.set_title(f"What speaks for {names[-1]!r}")
 axes.figure.savefig(options.folder / "explanation.png", dpi=150, bbox_inches="tight")
 card = nk.ModelCard.from_trainer(
     trainer, assessment={"validation": validation, "test": test}, explanation=explanation,
+    name=f"{options.name}: {y.name}", data_name=options.name,
 )  # fmt: skip
 card.save(options.folder / "README.md")
 test.to_html(options.folder / "report.html", explanation=explanation)

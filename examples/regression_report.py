@@ -7,9 +7,6 @@ Leaves README.md (a model card), report.html (for somebody who decides) and expl
 Without --csv it learns from scikit-learn's diabetes data, which need no download.
 """
 
-import argparse
-from pathlib import Path
-
 import matplotlib as mpl
 import numpy as np
 import shap
@@ -22,19 +19,7 @@ import neurokit as nk
 
 mpl.use("agg")  # the pictures go to files
 
-parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-parser.add_argument("--csv", type=Path, help="a table with a header")
-parser.add_argument("--target", help="its column of numbers")
-parser.add_argument("--sensitive", nargs="*", default=[], help="columns to report results by")
-parser.add_argument("--exclude", nargs="*", default=[], help="columns to leave out of what the network learns from")
-parser.add_argument("--acknowledge", nargs="*", default=[], help="columns that look protected and are used knowingly")
-parser.add_argument("--epochs", type=int, default=200)
-parser.add_argument("--seed", type=int, default=0)
-parser.add_argument("--folder", type=Path, help="where the run goes: runs/ and the name of the data")
-options = parser.parse_args()
-options.folder = options.folder or Path("runs") / ("diabetes" if options.csv is None else options.csv.stem)
-if (options.csv is None) != (options.target is None):
-    parser.error("--csv and --target come together")
+options = tables.parsed(tables.arguments(__doc__, default="diabetes", epochs=200))
 
 # ---------------------------------------------------------------------- the data
 nk.seed_everything(options.seed)
@@ -43,12 +28,12 @@ if options.csv is None:
     x, y = diabetes.data, diabetes.target.rename("progression after one year")
 else:
     x, y = tables.read(options.csv, options.target)
-groups = x[options.sensitive]  # kept for reporting, also where the network does not get them
-x = tables.sieve(x.drop(columns=options.exclude), y)
-everything = x.join(groups[[name for name in groups if name not in x]])
-(r_train, y_train), (r_val, y_val), (r_test, y_test) = tables.split(everything, y, options.seed, classes=False)
-encode = tables.encoder(r_train[x.columns])
-x_train, x_val, x_test = (encode(part[x.columns]) for part in (r_train, r_val, r_test))
+tables.check(x, y, options, classes=False)
+(r_train, y_train), (r_val, y_val), (r_test, y_test) = tables.split(x, y, options.seed, classes=False)
+columns = tables.sieve(r_train.drop(columns=options.exclude), y_train, y.name)
+extra = [name for name in options.sensitive if name not in columns]  # reported by, and not learnt from
+encode = tables.encoder(r_train[columns])
+x_train, x_val, x_test = (encode(part[columns]) for part in (r_train, r_val, r_test))
 
 
 # ---------------------------------------------------------------------- the network
@@ -71,25 +56,28 @@ network = nn.Sequential(
 trainer = nk.Trainer(InUnits(network, y_train), loss="mse", optimizer="adamw", metrics=["mae", "r2"])
 checkpoints = nk.ModelCheckpoint(options.folder, keep=1)
 early = nk.EarlyStopping(patience=15, restore_best_weights=True)
-history = trainer.fit(
-    x_train, y_train, validation_data=(x_val, y_val), epochs=options.epochs, callbacks=[early, checkpoints], verbose=0,
-    resume=options.folder,
-)  # fmt: skip
+try:
+    history = trainer.fit(
+        x_train, y_train, validation_data=(x_val, y_val), epochs=options.epochs, callbacks=[early, checkpoints],
+        verbose=0, resume=options.folder,
+    )  # fmt: skip
+except ValueError as error:  # the folder may hold a run on other rows or columns
+    raise SystemExit(f"{options.folder}: {error} That is what --folder is for.") from None
 print(f"Trained for {len(history.epoch)} epochs on {len(x_train)} rows, {x_train.shape[1]} numbers each.")
 
 # ---------------------------------------------------------------------- how good it is, and why it says so
 about = {
     "sensitive": options.sensitive or None, "acknowledge": options.acknowledge,
-    "exclude": [name for name in everything if name not in x],
+    "exclude": extra,
 }  # fmt: skip
-validation = nk.assess(trainer, x_val, y_val, name="validation", rows=r_val, **about)
-test = nk.assess(trainer, x_test, y_test, name="test", rows=r_test, **about)
+validation = nk.assess(trainer, x_val, y_val, name="validation", rows=r_val[columns + extra], **about)
+test = nk.assess(trainer, x_test, y_test, name="test", rows=r_test[columns + extra], **about)
 print(test)
 print(test.top_losses(3).to_string())
 
-few = np.random.default_rng(options.seed).permutation(len(r_test))[:100]
+few = np.random.default_rng(options.seed).permutation(len(r_test))[: options.explain]
 explanation = nk.explain(
-    lambda rows: trainer.predict(encode(rows)), r_test[x.columns].iloc[few], background=r_train[x.columns],
+    lambda rows: trainer.predict(encode(rows)), r_test[columns].iloc[few], background=r_train[columns],
     seed=options.seed,
 )  # fmt: skip
 
@@ -98,7 +86,8 @@ axes = shap.plots.beeswarm(explanation, show=False)
 axes.set_title(f"What raises or lowers {y.name!r}")
 axes.figure.savefig(options.folder / "explanation.png", dpi=150, bbox_inches="tight")
 card = nk.ModelCard.from_trainer(
-    trainer, assessment={"validation": validation, "test": test}, explanation=explanation
+    trainer, assessment={"validation": validation, "test": test}, explanation=explanation,
+    name=f"{options.name}: {y.name}", data_name=options.name,
 )  # fmt: skip
 card.save(options.folder / "README.md")
 test.to_html(options.folder / "report.html", explanation=explanation)

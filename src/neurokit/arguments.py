@@ -36,6 +36,16 @@ _OTHER_NAMES: Final = {  # what other libraries call an argument of ours
     "num_iter": "steps",
     "out_features": "num_classes",
     "n_classes": "num_classes",
+    "min_size": "min_group",
+    "random_state": "seed",
+    "n_boot": "resamples",
+    "sensitive_features": "sensitive",
+    "control_features": "control",
+    "n_bins": "bins",
+    "n_repeats": "repeats",
+    "scoring": "metric",
+    "target_precision": "precision",
+    "target_recall": "recall",
 }
 
 

@@ -290,6 +290,20 @@ def test_the_worst_group_is_the_lowest_or_of_errors_the_highest() -> None:
     assert report.difference["mean_error"] == 4
 
 
+def test_a_rate_without_a_better_way_names_the_lowest_and_nobody_the_worst(people: dict[str, Any]) -> None:
+    guess = np.where(people["group"] == "a", 1, people["pred"])
+
+    def share(y_true: Any, y_pred: Any) -> float:
+        return float(y_pred.mean())
+
+    report = by_group("binary", people["y"], guess, None, people["group"],
+                      metrics=["selection_rate", share, "accuracy"], resamples=100)  # fmt: skip
+    assert report.worst == {"selection_rate": None, "share": None, "accuracy": report.gaps[2].worst}
+    assert report.lowest == {"selection_rate": "b", "share": "b"}
+    assert (report.gaps[0].worst, report.gaps[0].best, report.gaps[0].directed) == ("b", "a", False)
+    assert "lowest b, highest a." in str(report)
+
+
 def test_groups_that_are_served_alike_have_no_worst(people: dict[str, Any]) -> None:
     report = by_group("binary", people["y"], people["y"], None, people["group"], metrics="accuracy")
     assert report.difference["accuracy"] == 0
@@ -483,6 +497,13 @@ def test_what_cannot_be_grouped_says_so(
 ) -> None:
     with pytest.raises(error, match=words):
         by_group("binary", people["y"], people["pred"], people["score"], sensitive, **options)
+
+
+def test_a_misspelt_argument_is_answered_with_the_nearest(people: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match=r"by_group has no argument 'min_group_size'\. Did you mean 'min_group'"):
+        _report(people, min_group_size=10)
+    with pytest.raises(TypeError, match=r"no argument 'min_size'.*min_group"):
+        _report(people, min_size=10)
 
 
 def test_a_metric_that_needs_scores_says_so(people: dict[str, Any]) -> None:

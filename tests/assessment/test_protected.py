@@ -76,6 +76,9 @@ def _said(table: Any, **options: Any) -> tuple[list[ProtectedColumn], str]:
         ("civil_status", "marital status"), ("relationship_status", "marital status"),
         ("disability", "disability"), ("isDisabled", "disability"), ("pregnant", "pregnancy"),
         ("Pregnancies", "pregnancy"), ("sexual_orientation", "sexual orientation"),
+        ("patientsex", "sex"), ("agecat", "age"), ("age_cat", "age"), ("tribe", "race or ethnicity"),
+        ("maiden_name", "marital status"), ("mental_illness", "health"), ("healthStatus", "health"),
+        ("num_children", "parental status"), ("NumberOfChildren", "parental status"),
         ("political_party", "political opinion"), ("union_member", "union membership"), ("veteran", "veteran status"),
     ],
 )  # fmt: skip
@@ -93,6 +96,9 @@ def test_a_protected_attribute_is_found_in_a_name(name: str, attribute: str) -> 
         "status", "language", "skin_thickness", "SkinThickness", "skinfold", "origination_date", "union_find",
         "party_size", "member_since", "native_resolution", "x1", "", "42", "postcode", "zip_code", "pixel_0_1",
         "MedInc", "male_connector", "user_disabled", "bandage", "dosage", "sextant", "unisexual", "aged_debt",
+        "server_health_status", "health_check", "node_num_children", "cagecat", "tributary", "file_name",
+        "maiden_voyage",
+        "n_rows", "has_header", "condition", "chronic_delay", "agenda", "orangecat", "health_food_sales",
     ],
 )  # fmt: skip
 def test_ordinary_names_are_left_alone(name: str) -> None:
@@ -145,6 +151,13 @@ def test_the_warning_points_at_the_caller_asked_for() -> None:
         library(_people())
     assert caught[0].filename == __file__
     assert caught[0].lineno == library.__code__.co_firstlineno + 4
+
+
+@pytest.mark.parametrize("argument", ["sensitive", "exclude", "acknowledge"])
+@pytest.mark.parametrize("given", [True, 0.5])
+def test_what_is_no_list_of_columns_says_what_it_takes(argument: str, given: Any) -> None:
+    with pytest.raises(TypeError, match=rf'{argument} is a list of column names, got .*such as {argument}=\["Sex"\]'):
+        check_features(_people(), **{argument: given})
 
 
 @pytest.mark.parametrize("argument", ["sensitive", "exclude", "acknowledge"])

@@ -35,7 +35,7 @@ def assert_whole(card: ModelCard, headings: Any) -> None:
     text = card.text
     found = headings(text)
     assert len(found) > 5
-    assert [title for title, under in found[1:] if not under] == []  # the first is followed by the summary's
+    assert [title for title, under in found if not under] == []
     for block in re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE):
         widths = {len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}
         assert len(widths) == 1, block
@@ -96,12 +96,14 @@ def test_a_card_holds_what_the_run_knows_of_itself(tumours: Any) -> None:
     assert record.data["train"]["x"]["sha256"] in card["Data/Fingerprint"]
     assert "train: 320 rows; validation: 80 rows" in card["Data"]
     assert "20 % of the rows (80 rows) validate" in card["Data/Split"]
-    assert f"Seed {record.seed}" in card["Training"]
-    assert record.stop_reason in card["Training"]
-    assert all(value in card["Training/Environment"] for value in record.versions.values() if "_" not in value)
+    assert f"| Seed | {record.seed} |" in card["Training"]
+    assert f"| Stop reason | {record.stop_reason} |" in card["Training"]
+    assert "| Wall time | " in card["Training"]
+    assert f"| device | {record.hardware['device']} |" in card["Training/Hardware"]
+    assert all(value in card["Training/Versions"] for value in record.versions.values() if "_" not in value)
     assert record.git is None or record.git["commit"] in card["Reproduce"]
     assert "(2, 8)" in card["Model/Layers"]
-    assert "mean radius" in card["Model/Inputs and outputs"]
+    assert "mean radius" in card["Model/Signature"]
     assert tumours.assessment.verdict().split("(")[0] in text
     assert "Decisions" in card["Evaluation/test"]
     assert "chosen on validation (n = 400)" in card["Evaluation/test/Decisions"]
@@ -124,6 +126,18 @@ def test_validation_and_test_stand_beside_each_other(tumours: Any) -> None:
             "validation", "test",
         ]  # fmt: skip
         assert "validation has 3 rows" in card["Limits"]
+
+
+def test_groups_that_were_asked_for_after_the_assessment_are_in_the_card() -> None:
+    trainer = fitted()
+    x = torch.linspace(-1, 1, 160).reshape(-1, 2)
+    assessment = assess(trainer, x, (x[:, 0] > 0).long(), name="test")
+    report = assessment.by_group(sensitive={"side": np.where(np.arange(80) % 2, "odd", "even")})
+    card = ModelCard.from_trainer(trainer, assessment)
+    assert "sensitive_columns" not in card.missing()
+    for group in report.groups:
+        assert f"| side | {group.group} | {group.n} | " in card["Evaluation/test/Groups"]
+    assert "it was not measured whether some groups" not in card["Limits"]
 
 
 def test_an_explanation_is_ranked_with_how_it_was_made(tumours: Any, parsed: Any) -> None:
@@ -312,6 +326,41 @@ def test_what_is_no_trainer_or_no_assessment_is_refused(tumours: Any) -> None:
         ModelCard.from_trainer(tumours.trainer, [tumours.assessment, tumours.assessment])
 
 
+def test_what_is_no_explanation_is_refused(tumours: Any) -> None:
+    import pandas as pd
+
+    for wrong in (np.ones((3, 30)), {"mean radius": 0.5}, [0.1, 0.2], {}, pd.DataFrame({"a": [1.0]}), "shap", 3):
+        with pytest.raises(TypeError, match=r"Pass explanation=nk.explain"):
+            ModelCard.from_trainer(tumours.trainer, explanation=wrong)
+
+
+def test_what_would_not_be_shown_cannot_be_set(tumours: Any) -> None:
+    card = ModelCard.from_trainer(tumours.trainer)
+    for name, kept in (("license", "license"), ("licence", "license"), ("intended_use", "intended_use")):
+        with pytest.raises(AttributeError, match=rf'card.fill\({kept}="..."\)'):
+            setattr(card, name, "mit")
+    for name in ("text", "sections", "anything"):
+        with pytest.raises(AttributeError, match=f"'{name}' cannot be set"):
+            setattr(card, name, "mine")
+    with pytest.raises(TypeError):
+        card.sections["Limits"] = "None."  # type: ignore[index]
+    assert copy.deepcopy(ModelCard(card.record)).text == copy.copy(card).text
+
+
+def test_answers_may_come_as_a_mapping(tumours: Any) -> None:
+    kept = {"licence": "mit", "owner": "us"}
+    card = ModelCard.from_trainer(tumours.trainer, answers=kept, owner="them")
+    assert (card.record.answers["license"], card.record.answers["owner"]) == ("mit", "them")
+    again = ModelCard.from_record(card.record, answers={"owner": "you"})
+    assert again.fill({"contact": "here"}, license="").record.answers["owner"] == "you"
+    assert again.record.answers["contact"] == "here"
+    assert "license" in again.missing()
+    with pytest.raises(TypeError, match=r"has no argument 'lisense'"):
+        ModelCard.from_trainer(tumours.trainer, answers={"lisense": "mit"})
+    with pytest.raises(TypeError, match=r'Pass answers=\{"license": "mit"\}'):
+        ModelCard.from_trainer(tumours.trainer, answers="mit")  # type: ignore[arg-type]
+
+
 def test_an_unknown_part_is_answered_with_the_nearest(tumours: Any) -> None:
     card = ModelCard.from_trainer(*tumours)
     with pytest.raises(KeyError, match="Did you mean 'Limits'"):
@@ -340,6 +389,89 @@ def test_the_same_card_is_written_from_run_json(tumours: Any, tmp_path: Path) ->
     assert sorted(one.name for one in again.parent.iterdir()) == sorted(
         one.name for one in tmp_path.iterdir() if one.name != "elsewhere"
     )
+
+
+def test_a_record_that_was_read_already_gives_the_same_card(diabetes: Any, tmp_path: Path) -> None:
+    card = ModelCard.from_trainer(*diabetes, license="mit")
+    card.record.metrics["last"]["loss"] = float("nan")
+    card.save(tmp_path)
+    for given in (json.loads((tmp_path / "run.json").read_text()), card.record.to_dict()):
+        assert ModelCard.from_record(given).text == card.text
+    assert ModelCard.from_record(tmp_path / "README.md").text == card.text
+    for wrong in ({}, {"accuracy": 0.9}, card.record.to_dict() | {"metrics": 3}):
+        with pytest.raises(ValueError, match="not the record of a run"):
+            ModelCard.from_record(wrong)
+
+
+def test_a_record_that_is_not_there_is_answered_with_what_writes_one(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("{}")
+    for path in (tmp_path / "none.json", tmp_path / "no" / "folder", tmp_path / "run.jsn"):
+        with pytest.raises(FileNotFoundError, match=r"run.json that card.save\(folder\) leaves") as caught:
+            ModelCard.from_record(path)
+        assert "save_weights" not in str(caught.value)
+    with pytest.raises(FileNotFoundError, match=r"Did you mean 'run.json'\?"):
+        ModelCard.from_record(tmp_path / "run.jsn")
+
+
+def test_answers_outlive_the_next_card(tumours: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    ModelCard.from_trainer(tumours.trainer, license="mit", owner="Jo", limitations=["a", "b"]).save(tmp_path)
+    with caplog.at_level(logging.WARNING, "neurokit"):
+        card = ModelCard.from_trainer(tumours.trainer, owner="Bo")
+        path = card.save(tmp_path)
+    assert [record.getMessage().split(". ")[0] for record in caplog.records] == [
+        "The card keeps what the one it replaces was answered: license, limitations"
+    ]
+    assert card.text == path.read_text(encoding="utf-8") == ModelCard.from_record(tmp_path).text
+    assert "license: mit" in card.text
+    kept = RunRecord.load(tmp_path / "run.json").answers
+    assert (kept["license"], kept["owner"], kept["limitations"]) == ("mit", "Bo", ["a", "b"])
+    caplog.clear()
+    with caplog.at_level(logging.WARNING, "neurokit"):
+        card.save(tmp_path)
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_an_answer_that_was_dropped_stays_so(tumours: Any, tmp_path: Path, overwrite: bool) -> None:
+    ModelCard.from_trainer(tumours.trainer, license="mit", owner="Jo").save(tmp_path)
+    ModelCard.from_trainer(tumours.trainer).fill(license="").save(tmp_path, overwrite=overwrite)
+    assert "license:" not in (tmp_path / "README.md").read_text(encoding="utf-8").split("\n---\n")[0]
+    ModelCard.from_trainer(tumours.trainer, owner=None).save(tmp_path, overwrite=overwrite)
+    answers = ModelCard.from_record(tmp_path).record.answers
+    assert answers.keys() == {"card"}
+
+
+def test_answers_that_another_fit_wrote_over_are_named(
+    tumours: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ModelCard.from_trainer(tumours.trainer, license="mit", owner="Jo").save(tmp_path)
+    tumours.trainer.record.save(tmp_path / "run.json")  # as a checkpoint does
+    with caplog.at_level(logging.WARNING, "neurokit"):
+        ModelCard.from_trainer(tumours.trainer, owner="Jo").save(tmp_path)
+    assert "README.md was answered license, and the run.json beside it does not hold that any more" in caplog.text
+    caplog.clear()
+    tumours.trainer.record.save(tmp_path / "run.json")
+    record = RunRecord.load(tmp_path / "run.json")
+    record.answers = {"owner": "Jo"}  # which a checkpoint keeps
+    record.save(tmp_path / "run.json")
+    with caplog.at_level(logging.WARNING, "neurokit"):
+        ModelCard.from_trainer(tumours.trainer).save(tmp_path)
+    assert "was answered: owner." in caplog.text
+    assert "does not hold that any more" not in caplog.text
+
+
+def test_answers_of_a_strangers_record_are_taken_over_only_where_they_are_some(tumours: Any, tmp_path: Path) -> None:
+    record = RunRecord.load(_saved_record(tumours, tmp_path))
+    record.answers = {"card": {"plots": 3}, "license": 3, "evil": "x", "contact": ["a", 1], "owner": "Jo"}
+    record.save(tmp_path / "run.json")
+    card = ModelCard.from_trainer(tumours.trainer)
+    card.save(tmp_path, overwrite=True)
+    assert card.record.answers.keys() == {"card", "owner"}
+
+
+def _saved_record(run: Any, folder: Path) -> Path:
+    ModelCard.from_trainer(run.trainer).save(folder)
+    return folder / "run.json"
 
 
 def test_every_picture_of_a_saved_card_lies_beside_it(tumours: Any, diabetes: Any, tmp_path: Path) -> None:

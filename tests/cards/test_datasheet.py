@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from neurokit import RunRecord
 from neurokit.cards.datasheet import data_sections, how_split
+from neurokit.cards.sections import sections
 
 
 def test_an_array_that_two_splits_share_stands_in_the_table_once() -> None:
@@ -43,11 +44,14 @@ def test_each_output_has_its_own_balance() -> None:
     assert "| train of size | 1 | 0.5 | 0 | 2 |" in written
 
 
-def test_what_checks_saw_of_the_data_are_quality_issues() -> None:
+def test_what_checks_saw_of_the_data_is_named_here_and_said_once_under_limits() -> None:
     found = [
         {"level": "warning", "message": "Rows are in both sets.", "code": "shared-rows"},
         {"level": "warning", "message": "Softmax twice.", "code": "double-softmax"},
     ]
     record = RunRecord(findings=found, answers={"data_quality": "Labels are noisy."})
+    record.assessments = {"test": {"n": 9, "findings": [*found, {"level": "warning", "code": "one-class"}]}}
     written = dict(data_sections(record))["Data/Quality issues"]
-    assert written == "Labels are noisy.\n\n- Rows are in both sets. (shared-rows)"
+    assert written == "Labels are noisy.\n\nThe checks saw shared-rows, one-class: see Limits."
+    assert "\n".join(sections(record).values()).count("Rows are in both sets.") == 1
+    assert "Warning: Rows are in both sets. (shared-rows)" in sections(record)["Limits"]

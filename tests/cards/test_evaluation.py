@@ -87,3 +87,15 @@ def test_names_that_would_share_a_place_get_one_each() -> None:
     assert found["a/b"] == "Evaluation/a-b"
     assert len(set(found.values())) == 5
     assert all(place.count("/") == 1 for place in found.values())
+
+
+def test_the_splits_of_the_run_that_nobody_assessed_are_said() -> None:
+    data = {"train": {"rows": 80}, "validation": {"rows": 20}}
+    assessed = {"test": {"n": 30}}
+    told = dict(evaluation_sections(RunRecord(data=data, assessments=assessed)))["Evaluation"]
+    assert "train (n = 80) and validation (n = 20) were not assessed" in told
+    told = dict(evaluation_sections(RunRecord(data=data, assessments=assessed | {"Val": {"n": 20}})))["Evaluation"]
+    assert "train (n = 80) was not assessed" in told
+    everything = assessed | {"validation": {"n": 20}, "train": {"n": 80}}
+    told = dict(evaluation_sections(RunRecord(data=data | {"test": None}, assessments=everything)))["Evaluation"]
+    assert "not assessed" not in told

@@ -78,6 +78,13 @@ def test_what_a_reader_must_not_overlook_is_said(record: RunRecord, words: str) 
     assert words in found[0]
 
 
+def test_what_two_data_sets_showed_is_said_once_with_both_of_them() -> None:
+    finding = {"level": "warning", "message": "Chosen on it.", "code": "selection-on-test"}
+    one = {"n": 500, "groups": {"groups": [{"n": 250, "small": False}]}, "findings": [finding]}
+    found = limits(trained(assessments={"validation": one, "test": one}))
+    assert found == ["On validation (n = 500) and test (n = 500): Warning: Chosen on it. (selection-on-test)"]
+
+
 def test_what_training_noticed_is_not_said_again_of_each_data_set() -> None:
     finding = {"level": "warning", "message": "Sorted.", "code": "sorted-labels"}
     record = assessed(findings=[finding])

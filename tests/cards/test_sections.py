@@ -32,32 +32,6 @@ def test_a_ranking_by_permutation_says_what_was_measured() -> None:
     assert "| 1 | age | 0.2 (0.1 to 0.3) |" in written
 
 
-def test_hyper_parameters_are_written_as_arguments_are() -> None:
-    parameters = {
-        "loss": {"class": "CrossEntropyLoss", "weight": [1.0, 2.0]}, "learning_rate": None, "batch_size": None,
-        "metrics": ["accuracy"], "class_weight": {"a": 1.0},
-    }  # fmt: skip
-    record = RunRecord(parameters=parameters, model={"optimizers": {"": {"class": "Adam", "lr": 0.001}}})
-    written = sections(record)["Training/Hyper-parameters"]
-    for row in (
-        r"| loss | CrossEntropyLoss(weight=\[1, 2\]) |", "| learning_rate | None |",
-        "| batch_size | the loader's own |", "| class_weight | {a: 1} |",
-        "| optimizer in full | Adam(lr=0.001) |",
-    ):  # fmt: skip
-        assert row in written
-
-
-def test_a_run_that_was_resumed_counts_all_of_its_epochs() -> None:
-    record = RunRecord(
-        data={"train": {"rows": 9}, "validation": {"rows": 3}}, epochs_run=0, stop_reason="completed",
-        timings={"epochs": [30.0, 45.0], "seconds": 0.1}, metrics={"best": {"val_loss": 0.5}},
-    )  # fmt: skip
-    found = sections(record)
-    assert "2 epochs in 1 min 15 s" in found["Training"]
-    assert "trained for 2 epochs on 9 rows" in found["Summary"]
-    assert "| loss | validation, n = 3 |  | 0.5 |" in found["Training/Results"]
-
-
 def test_a_picture_without_its_section_stands_under_plots() -> None:
     plots = [
         {"file": "a.png", "title": "A", "section": "No such"},

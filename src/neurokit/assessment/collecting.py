@@ -87,6 +87,8 @@ def assess(
     """
     _check(trainer, name, seed)
     protected: list[ProtectedColumn] = []
+    if not isinstance(exclude, Iterable):
+        raise TypeError(f"exclude is a list of column names, got {exclude!r}. Pass exclude=['sex'], for instance.")
     excluded, shown = [exclude] if isinstance(exclude, str) else list(exclude), x if rows is None else rows
     if is_table(shown):
         named = [one for one in _names(sensitive) if one in shown.columns]
@@ -95,7 +97,6 @@ def assess(
         protected = check_features(
             shown, sensitive=[one for one in named if one not in excluded], exclude=excluded, acknowledge=acknowledge,
             sensitive_values=_as_columns(values), stacklevel=4,  # past the check of its arguments
-
         )  # fmt: skip
     elif excluded:
         raise ValueError(f"exclude names the columns {excluded}, and x has no names. Pass a DataFrame.")

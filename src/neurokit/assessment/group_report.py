@@ -51,6 +51,8 @@ class Gap:
         best: The other end.
         meaning: What the difference says, in a line.
         control: The level of the control column, ``None`` without one.
+        directed: Whether one way is better. Of a selection rate, or of a function of yours, none is: there ``worst``
+            and ``best`` are the lowest and the highest, and no verdict.
     """
 
     column: str
@@ -61,6 +63,7 @@ class Gap:
     best: str | None
     meaning: str
     control: str | None = None
+    directed: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,8 +140,16 @@ class GroupReport:
 
     @property
     def worst(self) -> dict[str, str | None]:
-        """By metric the group that does worst in the gap that ``difference`` shows."""
-        return {metric: gap.worst for metric, gap in self._widest().items()}
+        """By metric the group that does worst in the gap that ``difference`` shows.
+
+        ``None`` where all are equal, and where neither way is better, as of a selection rate: see ``lowest``.
+        """
+        return {metric: gap.worst if gap.directed else None for metric, gap in self._widest().items()}
+
+    @property
+    def lowest(self) -> dict[str, str | None]:
+        """By metric of which neither way is better, the group with the lowest number in the gap that is shown."""
+        return {metric: gap.worst for metric, gap in self._widest().items() if not gap.directed}
 
     def _widest(self) -> dict[str, Gap]:
         found = {}
@@ -321,5 +332,6 @@ def _table(groups: list[Group], metrics: Sequence[str], overall: dict[str, Estim
 def _sentence(gap: Gap) -> str:
     where = "" if gap.control is None else f"{gap.control}, "
     ratio = "" if gap.ratio is None or math.isnan(gap.ratio) else f", ratio {_span(gap.ratio)}"
-    ends = "no gap" if gap.worst is None else f"{gap.worst} against {gap.best}"
+    ends = f"{gap.worst} against {gap.best}" if gap.directed else f"lowest {gap.worst}, highest {gap.best}"
+    ends = "no gap" if gap.worst is None else ends
     return f"{where}{gap.metric}: difference {_span(gap.difference)}{ratio}; {ends}."

@@ -11,18 +11,20 @@ from typing import Any, Final
 
 import numpy as np
 
-from neurokit.arguments import check_choice, check_count
+from neurokit.arguments import check_choice, check_count, suggests_arguments
 from neurokit.assessment.gaps import difference_ends, pair_quantile, ratio_ends
-from neurokit.assessment.group_metrics import KINDS, GroupMetric, Judged, group_metrics
+from neurokit.assessment.group_metrics import KINDS, group_metrics
 from neurokit.assessment.group_report import Gap, Group, GroupReport, full_name
+from neurokit.assessment.group_statistics import GroupMetric
 from neurokit.assessment.intervals import (
     Estimate,
+    bootstrap,
     check_confidence,
     normal_quantile,
-    percentiles,
     wilson,
     wilson_ends,
 )
+from neurokit.assessment.judged import Judged, judged_rows
 from neurokit.assessment.sensitive import SensitiveColumn, sensitive_columns, with_intersections
 
 __all__ = ["by_group", "GroupReport"]
@@ -34,9 +36,9 @@ _RESAMPLES = 1000
 _FEWEST_DRAWS = 200
 _COSTLY_RESAMPLES = 200  # of a function of the user's, which may take milliseconds a call
 _MOST_DRAWN = 4_000_000  # rows of one group, a fraction of a second a metric: of very many, fewer draws will do
-_CHUNK = 2_000_000  # positions held at once, 16 MB
 
 
+@suggests_arguments
 def by_group(
     kind: str,
     y_true: Any,
@@ -63,7 +65,8 @@ def by_group(
     resamples inside the group. A gap's interval is put together from those of its groups by Newcombe's square-and-add
     rule (1998; for ratios Donner and Zou 2012). Where more than two groups are compared the pair was picked after
     looking, so all pairs are covered at once, with Tukey's studentized range in place of the normal quantile. A gap is
-    never negative: an interval that starts at 0 says that these rows show none.
+    never negative: an interval that starts at 0 says that these rows show none. Where neither way is better, as of a
+    selection rate or a function of yours, no group is called the worst: ``lowest`` names the one with the least.
 
     Args:
         kind: ``"binary"``, ``"multiclass"``, ``"multilabel"`` or ``"regression"``.
@@ -79,7 +82,7 @@ def by_group(
         min_group: The smallest group that is compared.
         confidence: Of the intervals.
         resamples: How many, for intervals that need them: 1000, or 200 of a function that was passed, unless told. Of
-            groups of more than 4000 rows fewer are drawn, at least 200.
+            groups of more than 4000 rows fewer are drawn, at least 100.
         seed: Of the resamples; no global random stream is touched.
 
     Raises:
@@ -97,7 +100,7 @@ def by_group(
     check_confidence(confidence)
     if resamples is not None:
         check_count("resamples", resamples, 100, such_as=1000)
-    judged = _judged(kind, y_true, y_pred, scores, sample_weight, class_names)
+    judged = judged_rows(kind, y_true, y_pred, scores, sample_weight, class_names)
     rows = len(judged.y_true)
     columns = sensitive_columns(sensitive, rows)
     strata = None if control is None else with_intersections(sensitive_columns(control, rows, "control"))[-1]
@@ -132,55 +135,6 @@ def by_group(
         names, tuple(one.name for one in chosen), tuple(groups), tuple(gaps), overall, list(dict.fromkeys(notes)),
         int(min_group), float(confidence), frames,
     )  # fmt: skip
-
-
-def _judged(kind: str, y_true: Any, y_pred: Any, scores: Any, weights: Any, class_names: Any) -> Judged:
-    """Return the arguments as arrays that belong together."""
-    arrays = {"y_true": y_true, "y_pred": y_pred, "scores": scores, "sample_weight": weights}
-    plain = {
-        name: np.asarray(given.detach().cpu() if hasattr(given, "detach") else given)
-        for name, given in arrays.items()
-        if given is not None
-    }
-    rows = len(plain["y_true"])
-    if rows < 2:
-        raise ValueError(f"Groups are compared on two rows or more, got {rows}. Pass the rows of a test split.")
-    for name, values in plain.items():
-        if len(values) != rows:
-            raise ValueError(f"y_true has {rows} rows and {name} has {len(values)}. Pass one for each row.")
-    true, predicted, weight = plain["y_true"], plain["y_pred"], plain.get("sample_weight")
-    if kind in ("binary", "multiclass"):
-        true, predicted = true.reshape(rows, -1), predicted.reshape(rows, -1)
-        if true.shape[1] != 1 or predicted.shape[1] != 1:
-            raise ValueError(
-                f"A {kind} task has one class index for each row, got y_true {plain['y_true'].shape} and y_pred "
-                f"{plain['y_pred'].shape}. Pass indices: scores.argmax(1)."
-            )
-        true, predicted = true[:, 0], predicted[:, 0]
-    elif true.size != predicted.size:
-        raise ValueError(f"y_true is {true.shape} and y_pred {predicted.shape}. Pass predictions of the same shape.")
-    else:
-        predicted = predicted.reshape(true.shape)
-        if kind == "regression" and true.ndim == 2 and true.shape[1] == 1:
-            true, predicted = true[:, 0], predicted[:, 0]
-    if weight is not None:
-        weight = weight.reshape(rows).astype(float)
-        if not np.isfinite(weight).all() or (weight < 0).any():
-            raise ValueError("sample_weight holds negative or infinite numbers. Pass weights of 0 or more.")
-    names = class_names if class_names is not None else [str(place) for place in range(_classes(kind, true, plain))]
-    given = plain.get("scores")
-    if given is not None and given.ndim == 2 and given.shape[1] == 1:
-        given = given[:, 0]
-    return Judged(kind, true, predicted, given, weight, [str(name) for name in names])
-
-
-def _classes(kind: str, true: Array, plain: dict[str, Array]) -> int:
-    if kind == "binary":
-        return 2
-    if kind == "multiclass":
-        scores = plain.get("scores")
-        return scores.shape[1] if scores is not None and scores.ndim == 2 else int(true.max()) + 1
-    return 0
 
 
 def _metric_frame(
@@ -257,39 +211,32 @@ class _Measured:
         drawn = self._drawn(rows, seed)
         return {metric.name: self._estimate(metric, rows, drawn.get(metric.name)) for metric in self.metrics}
 
-    def _drawn(self, rows: Array, seed: tuple[int, ...]) -> dict[str, Array]:
-        """What resamples of the rows give, for each metric that needs them; the same resamples for all of them."""
-        needed = [metric for metric in self.metrics if metric.hits is None]
-        if not needed or len(rows) < _FEWEST_CASES:
-            return {}
-        found: dict[str, Array] = {}
+    def _drawn(self, rows: Array, seed: tuple[int, ...]) -> dict[str, Estimate]:
+        """Each metric that is no rate with its interval over resamples of the rows, the same ones for all of them.
+
+        Only rows of the group are drawn: its size was no accident of this sample.
+        """
+        found: dict[str, Estimate] = {}
         for costly in (False, True):
-            together = [metric for metric in needed if metric.costly == costly]
+            together = [one for one in self.metrics if one.hits is None and one.costly == costly]
             draws = self.resamples or (_COSTLY_RESAMPLES if costly else _RESAMPLES)
-            draws = min(draws, max(_FEWEST_DRAWS, _MOST_DRAWN // len(rows)))
-            generator = np.random.default_rng(seed)
-            pieces: dict[str, list[Array]] = {metric.name: [] for metric in together}
-            at_once = max(1, _CHUNK // len(rows))
-            for start in range(0, draws if together else 0, at_once):
-                size = (min(at_once, draws - start), len(rows))
-                drawn = generator.integers(0, len(rows), size)
-                for metric in together:
-                    pieces[metric.name].append(metric.many(rows, drawn))
-            found |= {name: np.concatenate(values) for name, values in pieces.items()}
+            draws = min(draws, max(_FEWEST_DRAWS, _MOST_DRAWN // max(1, len(rows))))
+            if len(rows) >= _FEWEST_CASES:
+                statistics = {one.name: one.of(rows) for one in together}
+                found |= bootstrap(statistics, len(rows), seed=seed, confidence=self.confidence, resamples=draws)
+            else:
+                found |= {one.name: Estimate(one.on(rows)) for one in together}
         return found
 
-    def _estimate(self, metric: GroupMetric, rows: Array, drawn: Array | None) -> Estimate:
+    def _estimate(self, metric: GroupMetric, rows: Array, drawn: Estimate | None) -> Estimate:
         cases = rows[metric.cases[rows]]
+        if drawn is not None:
+            return Estimate(drawn, drawn.low, drawn.high, len(cases), "bootstrap", self.confidence)
         if metric.hits is not None and self.judged.weights is None:
             return wilson(int(metric.hits[cases].sum()), len(cases), self.confidence)
         value = metric.on(rows)
-        if metric.hits is not None:
-            low, high = wilson_ends(value, self._effective(cases), normal_quantile(self.confidence))
-            return Estimate(value, low, high, len(cases), "wilson", self.confidence)
-        if drawn is None:
-            return Estimate(value, n=len(cases), method="bootstrap", confidence=self.confidence)
-        low, high = percentiles(value, drawn, self.confidence)
-        return Estimate(value, low, high, len(cases), "bootstrap", self.confidence)
+        low, high = wilson_ends(value, self._effective(cases), normal_quantile(self.confidence))
+        return Estimate(value, low, high, len(cases), "wilson", self.confidence)
 
     def _effective(self, cases: Array) -> float:
         """Kish's number of equally weighted rows that tell as much."""
@@ -306,7 +253,7 @@ class _Measured:
         notes: list[str],
     ) -> Gap:
         """Compare the groups that are large enough in one metric, given the rows of each and the groups' numbers."""
-        fewest = min(self.min_group, _FEWEST_CASES)
+        fewest, directed = min(self.min_group, _FEWEST_CASES), metric.better != "neither"
         defined = {group: numbers[group] for group in compared if not math.isnan(numbers[group])}
         support = {group: metric.support(compared[group]) if metric.support else defined[group].n for group in defined}
         values = {group: value for group, value in defined.items() if support[group] >= fewest}
@@ -325,7 +272,7 @@ class _Measured:
             what = "nothing" if len(compared) < 2 else f"no gap in {metric.name}"
             notes.append(f"Of {where}, {what} can be compared: fewer than two groups are large enough.")
             nothing = Estimate(math.nan, confidence=self.confidence)
-            return Gap(column, metric.name, nothing, None, None, None, metric.means, level)
+            return Gap(column, metric.name, nothing, None, None, None, metric.means, level, directed)
         points = np.asarray([float(value) for value in values.values()])
         low, high = self._ends(metric, values, compared)
         cases = sum(value.n for value in values.values())
@@ -337,7 +284,7 @@ class _Measured:
             share = float(points.min() / points.max())
             ratio = Estimate(share, *ratio_ends(points, low, high), cases, method, self.confidence)
         worst, best = _worst_and_best(metric, values) if difference else (None, None)
-        return Gap(column, metric.name, difference, ratio, worst, best, metric.means, level)
+        return Gap(column, metric.name, difference, ratio, worst, best, metric.means, level, directed)
 
     def _ends(
         self, metric: GroupMetric, values: dict[str, Estimate], compared: dict[str, Array]

@@ -141,7 +141,7 @@ def bootstrap(
     statistics: Mapping[str, Callable[[Array], float]],
     n: int,
     *,
-    seed: int = 0,
+    seed: int | Sequence[int] = 0,
     confidence: float = 0.95,
     resamples: int = RESAMPLES,
 ) -> dict[str, Estimate]:

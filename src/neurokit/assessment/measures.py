@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ Statistic = Callable[[Array], float]  # of how often each row counts
 
 LOWER_IS_BETTER = frozenset(("log_loss", "brier", "hamming_loss", "mae", "mse", "rmse", "median_absolute_error"))
 NEARER_ZERO_IS_BETTER = frozenset(("mean_error",))
-_MANY_CLASSES = 20
+MANY_CLASSES = 20  # an area under the curve of each of more is computed once, and never resampled
 
 
 @dataclass(frozen=True)
@@ -73,13 +74,45 @@ def measure(answers: Answers, *, confidence: float, seed: int, resamples: int = 
         >>> found["accuracy"]
         1 (0.51 to 1, n = 4)
     """
-    statistics = _STATISTICS[answers.kind](answers)
+    known = statistics(answers)
     found = {} if answers.weight is not None else _RATES[answers.kind](answers, confidence)
-    costly = {"roc_auc"} if answers.kind == "multiclass" and answers.scores.shape[1] > _MANY_CLASSES else set()
-    for names, draws in ((statistics.keys() - found.keys() - costly, resamples), (costly, 0)):
-        drawn = {name: statistics[name] for name in sorted(names)}
+    costly = {"roc_auc"} if answers.kind == "multiclass" and answers.scores.shape[1] > MANY_CLASSES else set()
+    for names, draws in ((known.keys() - found.keys() - costly, resamples), (costly, 0)):
+        drawn = {name: known[name] for name in sorted(names)}
         found |= bootstrap(drawn, len(answers), seed=seed, confidence=confidence, resamples=draws)
-    return {name: found[name] for name in statistics}
+    return {name: found[name] for name in known}
+
+
+def statistics(answers: Answers) -> dict[str, Statistic]:
+    """Return every metric of the task, by name, as a function of how often each row counts, int64 ``(N,)``.
+
+    A group of the rows is the statistic of its answers, all counted once; a resample is a bincount of what was drawn.
+    What takes time, such as sorting by score, is done at the first call and serves the others.
+
+    Args:
+        answers: What is true, and what the model says.
+
+    Example:
+        >>> y = np.asarray([0, 1, 1, 0])
+        >>> accuracy = statistics(Answers("binary", y, np.asarray([0, 1, 0, 0]), np.eye(2)[y]))["accuracy"]
+        >>> accuracy(np.asarray([1, 1, 1, 1])), accuracy(np.asarray([0, 1, 3, 0]))
+        (0.75, 0.25)
+    """
+    return _STATISTICS[answers.kind](answers)
+
+
+def roc_auc(true: Array, score: Array) -> float:
+    """Return how often a row that is true has the higher score of a pair, ties counting half; NaN where one is missing.
+
+    Args:
+        true: Which rows are, bool ``(N,)``.
+        score: Any numbers ``(N,)``.
+
+    Example:
+        >>> roc_auc(np.asarray([False, True, False, True]), np.asarray([1, 2, 2, 3]))
+        0.875
+    """
+    return _ranked(true, score, None, _area)(np.ones(len(true), dtype=np.int64))
 
 
 def lift(answers: Answers, other: Answers, metric: str, *, confidence: float, seed: int) -> Estimate:
@@ -93,7 +126,7 @@ def lift(answers: Answers, other: Answers, metric: str, *, confidence: float, se
         confidence: How often the interval holds the true difference.
         seed: Of the resamples.
     """
-    ours, theirs = (_STATISTICS[one.kind](one)[metric] for one in (answers, other))
+    ours, theirs = (statistics(one)[metric] for one in (answers, other))
     sign = -1 if metric in LOWER_IS_BETTER or metric in NEARER_ZERO_IS_BETTER else 1
 
     def worth(value: float) -> float:
@@ -173,7 +206,7 @@ def _of_many(answers: Answers) -> dict[str, Statistic]:
         "recall": counted(totals.recall),
         "f1": counted(totals.f1),
         "matthews_corrcoef": counted(totals.matthews_corrcoef),
-        "roc_auc": _average(list(map(area, present)) if len(present) <= _MANY_CLASSES else map(area, present)),
+        "roc_auc": _average(list(map(area, present)) if len(present) <= MANY_CLASSES else map(area, present)),
         "log_loss": _mean(answers.losses(), answers.weight),
     }
 
@@ -320,11 +353,15 @@ def _average(statistics: Iterable[Statistic]) -> Statistic:
 
 def _ranked(true: Array, score: Array, weight: Array | None, number: Callable[[Array, Array], float]) -> Statistic:
     """A number that the true and false positives above each score give: sorted once, summed for each resample."""
-    order = score.argsort(kind="stable")[::-1]
-    true, ordered = true[order].astype(np.float64), score[order]
-    ends = np.append(np.flatnonzero(np.diff(ordered)), len(ordered) - 1)  # rows of one score are passed together
+
+    @functools.cache
+    def ordered() -> tuple[Array, Array, Array]:
+        order = score.argsort(kind="stable")[::-1]
+        ends = np.append(np.flatnonzero(np.diff(score[order])), len(order) - 1)  # rows of one score are passed together
+        return order, true[order].astype(np.float64), ends
 
     def statistic(counts: Array) -> float:
+        order, true, ends = ordered()
         weights = (counts if weight is None else counts * weight)[order]
         hits, above = np.cumsum(weights * true)[ends], np.cumsum(weights)[ends]
         return number(hits, above - hits)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 
 from neurokit.arguments import check_number, suggestions
+from neurokit.assessment.measures import roc_auc
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,8 +70,11 @@ _WORDS: Final = {  # one part of a name says it
     "latina": "race or ethnicity", "latinx": "race or ethnicity", "caucasian": "race or ethnicity",
     "indigenous": "race or ethnicity", "aboriginal": "race or ethnicity", "caste": "race or ethnicity",
     "skintone": "race or ethnicity", "skincolor": "race or ethnicity", "skincolour": "race or ethnicity",
-    "fitzpatrick": "race or ethnicity",
-    "age": "age", "ages": "age", "agegroup": "age", "ageband": "age", "dob": "age", "yob": "age", "birthdate": "age",
+    "fitzpatrick": "race or ethnicity", "tribe": "race or ethnicity", "tribal": "race or ethnicity",
+    "patientsex": "sex", "patientgender": "sex", "patientage": "age",
+    "age": "age", "ages": "age", "agegroup": "age", "agegrp": "age", "ageband": "age", "agecat": "age",
+    "agecategory": "age", "agerange": "age", "agebin": "age", "agebracket": "age", "ageyears": "age", "ageyrs": "age",
+    "dob": "age", "yob": "age", "birthdate": "age",
     "birthday": "age", "birthyear": "age", "dateofbirth": "age", "yearofbirth": "age", "elderly": "age",
     "religion": "religion", "religious": "religion", "religions": "religion", "creed": "religion",
     "nationality": "nationality", "citizenship": "nationality", "immigrant": "nationality",
@@ -100,7 +104,16 @@ _PAIRS: Final = (  # a part of the first set beside one of the second
     ({"political"}, {"affiliation", "party", "opinion", "view", "views"}, "political opinion"),
     ({"union"}, {"member", "membership"}, "union membership"),
     ({"postmenopausal", "menopausal", "menopause"}, {"status"}, "sex"),
+    ({"maiden"}, {"name", "surname"}, "marital status"),
+    ({"num", "number", "no", "n", "nr", "count", "has", "have", "dependent"}, {"children", "kids"}, "parental status"),
+    ({"mental", "chronic"}, {"illness", "disease", "disorder", "health", "condition"}, "health"),
+    ({"health"}, {"status", "condition", "conditions"}, "health"),
 )
+_MACHINES: Final = {  # beside these, health and children are those of a machine
+    "server", "service", "servers", "system", "node", "nodes", "device", "battery", "disk", "drive", "host", "cluster",
+    "container", "endpoint", "app", "application", "network", "engine", "machine", "pump", "asset", "check", "process",
+    "processes", "tree", "dom", "api", "db", "database", "vm", "pod", "sensor", "account", "plant", "soil", "crop",
+}  # fmt: skip
 _THINGS: Final = {  # beside these the word is not about a person
     "age": {
         "house", "housing", "home", "building", "property", "dwelling", "apartment", "flat", "roof", "car", "vehicle",
@@ -147,6 +160,8 @@ def protected_attribute(name: str) -> str | None:
         return attribute
     held = set(parts)
     for some, others, attribute in _PAIRS:
+        if attribute in ("health", "parental status") and held & _MACHINES:
+            continue
         if any(one != other for one in held & some for other in held & others):
             return attribute
     return None
@@ -202,6 +217,7 @@ def check_features(
 
     Raises:
         ValueError: If a name is no column, lengths differ, or ``feature_names`` does not fit.
+        TypeError: If ``exclude`` or ``acknowledge`` is ``True`` and not names.
 
     Example:
         >>> import pandas as pd
@@ -213,8 +229,8 @@ def check_features(
     features = _as_table(table, feature_names)
     names = list(features.columns)
     outside = _outside(sensitive, sensitive_values, len(features))
-    reported = list(outside) if _is_values(sensitive) else _listed(sensitive)
-    excluded, acknowledged = _listed(exclude), _listed(acknowledge)
+    reported = list(outside) if _is_values(sensitive) else _listed("sensitive", sensitive)
+    excluded, acknowledged = _listed("exclude", exclude), _listed("acknowledge", acknowledge)
     for argument, asked in (("sensitive", reported), ("exclude", excluded), ("acknowledge", acknowledged)):
         _check_known(argument, asked, names, outside)
     used = [name for name in names if name not in excluded]
@@ -288,10 +304,15 @@ def _is_values(given: Any) -> bool:
     return any(hasattr(given, name) for name in ("columns", "items", "shape"))
 
 
-def _listed(names: Any) -> list[str]:
+def _listed(argument: str, names: Any) -> list[str]:
     if names is None:
         return []
-    return [names] if isinstance(names, str) else [str(name) for name in names]
+    if isinstance(names, (bool, np.bool_)) or not (isinstance(names, (str, int)) or hasattr(names, "__iter__")):
+        raise TypeError(
+            f"{argument} is a list of column names, got {names!r:.80} ({type(names).__name__}). Name the columns, such "
+            f'as {argument}=["Sex"]' + (", or leave it out." if names is False else ".")
+        )
+    return [str(names)] if isinstance(names, (str, int)) else [str(name) for name in names]
 
 
 def _outside(sensitive: Any, values: Any, rows: int) -> dict[str, pd.Series[Any]]:
@@ -357,24 +378,15 @@ class _Telling:
         found = [0.5]
         if self.numbers is not None:
             known = np.isfinite(self.numbers)
-            one, other = self.numbers[judged & known & inside], self.numbers[judged & known & ~inside]
-            if min(len(one), len(other)) >= _FEWEST:
-                area = _area(one, other)
+            asked = judged & known
+            if _FEWEST <= inside[asked].sum() <= asked.sum() - _FEWEST:
+                area = roc_auc(inside[asked], self.numbers[asked])
                 found.append(max(area, 1 - area))
             missing = known[judged & inside].mean() - known[judged & ~inside].mean()
             found.append(0.5 + abs(missing) / 2)  # that a value is missing may tell by itself
         if self.codes is not None:
             found.append(_area_of_codes(self.codes[judged], inside[judged], self.seed))
         return float(max(found))
-
-
-def _area(inside: Array, outside: Array) -> float:
-    """How often a value from inside is the larger of a pair, ties counting half."""
-    from scipy.stats import rankdata
-
-    ranks = rankdata(np.concatenate([inside, outside]))
-    n = len(inside)
-    return float((ranks[:n].sum() - n * (n + 1) / 2) / (n * len(outside)))
 
 
 def _area_of_codes(codes: Array, inside: Array, seed: int) -> float:
@@ -395,7 +407,7 @@ def _area_of_codes(codes: Array, inside: Array, seed: int) -> float:
         seen = np.bincount(codes[learnt], minlength=size)
         hits = np.bincount(codes[learnt], inside[learnt], minlength=size)
         scores[judged] = ((hits + share) / (seen + 1))[codes[judged]]  # one row of the mean: a rare value says little
-    return max(0.5, _area(scores[inside], scores[~inside]))
+    return max(0.5, roc_auc(inside, scores))
 
 
 def _stand_ins(values: pd.Series[Any], others: dict[str, _Telling], threshold: float) -> tuple[tuple[str, float], ...]:

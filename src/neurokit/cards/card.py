@@ -6,16 +6,26 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from neurokit.arguments import check_flag, check_path, suggestions
+from neurokit.arguments import check_flag, suggestions
 from neurokit.cards import pictures
-from neurokit.cards.files import RECORD, card_path, digest, put, refuse_others
+from neurokit.cards.files import answers_at, answers_lost_at, card_path, digest, put, refuse_others
 from neurokit.cards.front_matter import front_matter, title, to_yaml
-from neurokit.cards.gathering import assessments_by_name, explained, record_of, refuse_other_run
-from neurokit.cards.markdown import escaped, heading
-from neurokit.cards.questions import Question, checked_answers, missing
+from neurokit.cards.gathering import (
+    RECORD,
+    assessments_by_name,
+    explained,
+    record_at,
+    record_in,
+    record_of,
+    refuse_other_run,
+)
+from neurokit.cards.markdown import escaped, heading, paragraph
+from neurokit.cards.questions import ASKED, Question, checked_answers, kept_name, missing
 from neurokit.cards.sections import places, sections
+from neurokit.cards.training import first_phase
 from neurokit.checkpoint import Limits
 from neurokit.record import RunRecord
 
@@ -50,6 +60,8 @@ class ModelCard:
         Linear with 2 parameters (2 trained), 8 bytes of weights and buffers.
     """
 
+    __slots__ = ("_content", "_dropped", "_folder", "record")
+
     def __init__(self, record: RunRecord) -> None:
         if not isinstance(record, RunRecord):
             raise TypeError(
@@ -59,10 +71,30 @@ class ModelCard:
         self.record = RunRecord(**record.to_dict())  # the run's own stays as it is
         self._folder: Path | None = None  # where the record was read, and its pictures lie
         self._content: dict[str, Callable[[], bytes]] = {}
+        self._dropped: set[str] = set()  # answers taken back, which save is not to find again
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuse what the card would not show."""
+        if name in ModelCard.__slots__:
+            object.__setattr__(self, name, value)
+            return
+        if (known := kept_name(name)) in ASKED:
+            raise AttributeError(f'A card shows answers that fill puts in. Write card.fill({known}="...").')
+        raise AttributeError(
+            f"{name!r} cannot be set: a card is written from its record. What only a person knows goes in with "
+            'card.fill(license="..."), what was found with ModelCard.from_trainer(trainer, assessment, explanation).'
+        )
 
     @classmethod
     def from_trainer(
-        cls, trainer: Trainer, assessment: Any = None, explanation: Any = None, *, plots: Any = None, **answers: Any
+        cls,
+        trainer: Trainer,
+        assessment: Any = None,
+        explanation: Any = None,
+        *,
+        plots: Any = None,
+        answers: Mapping[str, Any] | None = None,
+        **named: Any,
     ) -> ModelCard:
         """Return the card of a trainer's latest run. The trainer stays as it is.
 
@@ -73,9 +105,10 @@ class ModelCard:
             explanation: What ``nk.explain`` returned.
             plots: ``None`` draws learning curves and the pictures of assessment and explanation; ``False`` draws none.
                 Files, figures or axes, in a list or a dict by title, are shown as well.
-            **answers: What only a person knows: ``license``, ``owner``, ``contact``, ``intended_use``, ``data_source``
-                and what else ``missing`` lists; and, if you like, ``name``, ``version``, ``description``,
-                ``data_name``, ``citation`` and ``tags``.
+            answers: What only a person knows, by name, as a team keeps it in a file for all its models.
+            **named: The same, one by one, which go before ``answers``: ``license``, ``owner``, ``contact``,
+                ``intended_use``, ``data_source`` and what else ``missing`` lists; and, if you like, ``name``,
+                ``version``, ``description``, ``data_name``, ``citation`` and ``tags``.
 
         Raises:
             TypeError: If an answer is none that a card asks for, or something else is of the wrong kind.
@@ -87,45 +120,49 @@ class ModelCard:
                 "ModelCard.from_trainer(trainer), or a record, ModelCard.from_record('run.json')."
             )
         card = cls(record_of(trainer))
-        card._take(assessment, explanation, plots, answers, "ModelCard.from_trainer", run=trainer.record)
+        told = checked_answers("ModelCard.from_trainer", answers, named)
+        card._take(assessment, explanation, plots, told, run=trainer.record)
         if plots is not False:
-            card._show(pictures.of_history(trainer.history))
+            of = " of the second phase of fine_tune" if first_phase(card.record) else ""
+            card._show(pictures.of_history(trainer.history, of))
         return card
 
     @classmethod
     def from_record(
         cls,
-        record: RunRecord | str | os.PathLike[str],
+        record: RunRecord | Mapping[str, Any] | str | os.PathLike[str],
         assessment: Any = None,
         explanation: Any = None,
         *,
         plots: Any = None,
         limits: Limits | None = None,
-        **answers: Any,
+        answers: Mapping[str, Any] | None = None,
+        **named: Any,
     ) -> ModelCard:
         """Return the card of a record: of one that a card left, the same text.
 
         Args:
-            record: A ``RunRecord``, a ``run.json``, or the folder that holds one.
+            record: A ``RunRecord``, a ``run.json``, the folder that holds one, or what ``json.load`` read from it.
             assessment: As in ``from_trainer``, beside what the record holds already.
             explanation: As in ``from_trainer``.
             plots: As in ``from_trainer``.
             limits: What the file may ask for, where it comes from a stranger.
-            **answers: As in ``from_trainer``; they replace those in the record.
+            answers: As in ``from_trainer``; they replace those in the record.
+            **named: As in ``from_trainer``.
 
         Raises:
             FileNotFoundError: If there is no such file.
             ValueError: If it holds no record.
         """
         folder = None
-        if not isinstance(record, RunRecord):
-            check_path("record", record)
-            path = Path(record).expanduser()
-            path = path / RECORD if path.is_dir() else path
-            record, folder = RunRecord.load(path, limits=limits), path.parent
+        if isinstance(record, Mapping):
+            record = record_in(record)
+        elif not isinstance(record, RunRecord):
+            record, folder = record_at(record, limits)
         card = cls(record)
         card._folder = folder
-        card._take(assessment, explanation, plots, answers, "ModelCard.from_record", run=record)
+        told = checked_answers("ModelCard.from_record", answers, named)
+        card._take(assessment, explanation, plots, told, run=record)
         try:
             _ = card.text
         except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
@@ -133,10 +170,9 @@ class ModelCard:
         return card
 
     def _take(
-        self, assessment: Any, explanation: Any, plots: Any, answers: Mapping[str, Any], owner: str, run: RunRecord
+        self, assessment: Any, explanation: Any, plots: Any, told: Mapping[str, str | list[str]], run: RunRecord
     ) -> None:
         """Put what was found and answered into the record, all of it checked before any of it is taken."""
-        told = checked_answers(owner, answers)
         assessed = assessments_by_name(assessment)
         for name, one in assessed.items():
             refuse_other_run(name, one, run)
@@ -176,17 +212,20 @@ class ModelCard:
         for name, value in told.items():
             if value:
                 self.record.answers[name] = value
+                self._dropped.discard(name)
             else:
                 self.record.answers.pop(name, None)
+                self._dropped.add(name)
 
     # ------------------------------------------------------------------------------------------------- what it says
 
-    def fill(self, **answers: Any) -> ModelCard:
-        """Answer what only a person knows, and return the card; an empty answer takes one back.
+    def fill(self, answers: Mapping[str, Any] | None = None, **named: Any) -> ModelCard:
+        """Answer what only a person knows, and return the card; an empty answer, ``license=""``, takes one back.
 
         Args:
-            **answers: Text, or a list of texts, by the names that ``missing`` lists. Markdown is welcome; HTML,
-                headings and pictures are shown as they were typed.
+            answers: Text, or a list of texts, by the names that ``missing`` lists. Markdown is welcome; HTML, headings
+                and pictures are shown as they were typed.
+            **named: The same, one by one, which go before ``answers``.
 
         Raises:
             TypeError: If a name is none that a card asks for, or an answer is no text; nothing is changed then.
@@ -195,7 +234,7 @@ class ModelCard:
             >>> ModelCard(RunRecord()).fill(license="mit").missing()[:2]
             ['owner', 'contact']
         """
-        self._answer(checked_answers("ModelCard.fill", answers))
+        self._answer(checked_answers("ModelCard.fill", answers, named))
         return self
 
     def missing(self) -> list[Question]:
@@ -208,9 +247,9 @@ class ModelCard:
         return missing(self.record)
 
     @property
-    def sections(self) -> dict[str, str]:
+    def sections(self) -> Mapping[str, str]:
         """The text of each part by its address, such as ``"Evaluation/test/Groups"``, in the order of the card."""
-        return sections(self.record)
+        return MappingProxyType(sections(self.record))  # what is put into a copy would never be shown
 
     @property
     def front_matter(self) -> dict[str, Any]:
@@ -223,7 +262,9 @@ class ModelCard:
         return f"{to_yaml(self.front_matter)}\n{self._body()}"
 
     def _body(self) -> str:
-        return "\n\n".join([f"# {escaped(title(self.record))}", *_written(self.sections)]) + "\n"
+        opening = "This card was written by neurokit from the record of the run, run.json beside it."
+        opening += " What only a person can say is asked at its end." if self.missing() else ""
+        return "\n\n".join([f"# {escaped(title(self.record))}", paragraph(opening), *_written(self.sections)]) + "\n"
 
     def __str__(self) -> str:
         return self.text
@@ -263,8 +304,9 @@ class ModelCard:
     def save(self, path: str | os.PathLike[str] = "README.md", *, overwrite: bool = False) -> Path:
         """Write the card, its pictures and the ``run.json`` it can be written from again; return the card's path.
 
-        Each file is written whole or not at all. A picture that can neither be drawn nor found is left out of the card,
-        which is said.
+        Each file is written whole or not at all. Answers of the card that is replaced, as its ``run.json`` holds them,
+        are taken over where this card has none, so that training again loses no words; ``fill(license="")`` before it
+        drops one. A picture that can neither be drawn nor found is left out of the card. Both are said.
 
         Args:
             path: A ``.md`` file, or a folder, which gets a ``README.md``.
@@ -285,6 +327,7 @@ class ModelCard:
         place = card_path(path)
         if not overwrite:
             refuse_others(place, self.record)
+        self._take_over(place)
         content = self._contents()
         gone = [one["file"] for one in pictures.pictures_of(self.record) if one["file"] not in content]
         if gone:
@@ -302,6 +345,23 @@ class ModelCard:
         self.record.save(place.parent / RECORD)
         put(place, text.encode())
         return place
+
+    def _take_over(self, place: Path) -> None:
+        """Keep what a person answered in the card that is replaced."""
+        here = {*self.record.answers, *self._dropped}
+        kept = {name: value for name, value in answers_at(place).items() if name not in here}
+        self.record.answers |= kept
+        if kept:
+            logger.warning(
+                "The card keeps what the one it replaces was answered: %s. See whether it is still true; an empty "
+                'answer before save drops one, card.fill(%s="").', ", ".join(kept), next(iter(kept)),
+            )  # fmt: skip
+        lost = [name for name in answers_lost_at(place) if name not in here | set(kept)]
+        if lost:
+            logger.warning(
+                "%s was answered %s, and the %s beside it does not hold that any more: the card is written without. "
+                'Answer again, card.fill(%s="...").', place.name, ", ".join(lost), RECORD, lost[0],
+            )  # fmt: skip
 
     def _contents(self) -> dict[str, bytes]:
         """The bytes of each picture: as drawn for this card, or from the record, or found beside it."""

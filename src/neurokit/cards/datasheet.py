@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from neurokit.cards.markdown import bullets, folded, paragraph, prose, table
+from neurokit.cards.markdown import folded, paragraph, prose, table
 from neurokit.cards.numbers import counted, number, share, times
 from neurokit.cards.questions import answer
+from neurokit.cards.training import findings_of
 from neurokit.record import RunRecord
 
 _MOST_CLASSES = 20
@@ -34,10 +35,16 @@ def data_sections(record: RunRecord) -> Iterator[tuple[str, str]]:
     yield "Data/Split", paragraph(how_split(record)) if splits else ""
     yield "Data/Balance", "\n\n".join(_balances(record.balance))
     yield "Data/Preprocessing", prose(answer(record, "preprocessing"))
-    found = [one for one in record.findings if one.get("code") in _ABOUT_DATA]
-    noticed = bullets(f"{one.get('message')} ({one.get('code')})" for one in found)
+    codes = dict.fromkeys(str(one["code"]) for one in _findings(record) if one.get("code") in _ABOUT_DATA)
+    noticed = paragraph(f"The checks saw {', '.join(codes)}: see Limits.") if codes else ""
     yield "Data/Quality issues", "\n\n".join(filter(None, [prose(answer(record, "data_quality")), noticed]))
     yield "Data/Consent", prose(answer(record, "consent"))
+
+
+def _findings(record: RunRecord) -> Iterator[Mapping[str, Any]]:
+    yield from findings_of(record)
+    for assessed in record.assessments.values():
+        yield from assessed.get("findings") or []
 
 
 def how_split(record: RunRecord) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from neurokit.cards.markdown import bullets, folded, paragraph, plain, prose, table
 from neurokit.cards.numbers import counted, estimate, interval, metric_name, number, share
 from neurokit.cards.questions import answer
+from neurokit.cards.training import rows_of
 from neurokit.record import RunRecord
 
 _MOST_CELLS = 12  # a matrix of more classes does not fit a page
@@ -30,9 +31,28 @@ def evaluation_sections(record: RunRecord) -> Iterator[tuple[str, str]]:
         f"{100 * one['confidence']:.3g} %" for one in record.assessments.values() if "confidence" in one
     )
     opening = f"Measured on {sets}. " + (f"Intervals are of {', '.join(levels)}." if levels else "")
-    yield "Evaluation", "\n\n".join(filter(None, [paragraph(opening), prose(answer(record, "metric_choice"))]))
+    parts = [paragraph(opening + _not_assessed(record)), prose(answer(record, "metric_choice"))]
+    yield "Evaluation", "\n\n".join(filter(None, parts))
     for name, place in places(record).items():
         yield from _assessed(place, name, record.assessments[name])
+
+
+_OTHER_NAMES: Final = {"train": ("training",), "validation": ("val", "valid", "validate", "dev", "holdout")}
+
+
+def _not_assessed(record: RunRecord) -> str:
+    """Say of which rows of the run nk.assess knows nothing; an assessment is known by its name."""
+    assessed = {str(name).strip().lower() for name in record.assessments}
+    left = [
+        f"{split}{rows_of(record, split, ' (n = ').removesuffix(' rows').removesuffix(' row')})"
+        for split, told in record.data.items()
+        if isinstance(told, Mapping) and not assessed & {split, *_OTHER_NAMES.get(split, ())}
+    ]
+    if not left:
+        return ""
+    were, their = ("was", "its") if len(left) == 1 else ("were", "their")
+    told = f" Of the run's own rows, {' and '.join(left)} {were} not assessed"
+    return f"{told}: {their} figures, under Training, have no interval."
 
 
 def places(record: RunRecord) -> dict[str, str]:

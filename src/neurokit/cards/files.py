@@ -6,15 +6,15 @@ import hashlib
 import os
 import re
 from pathlib import Path
-from typing import Final
+from typing import Any
 
 from neurokit.arguments import check_path
 from neurokit.cards.front_matter import OURS
-from neurokit.cards.gathering import identity
+from neurokit.cards.gathering import MARKDOWN, RECORD, identity
+from neurokit.cards.questions import ASKED, NOT_ALWAYS, QUESTIONS, is_answer
 from neurokit.checkpoint import open_regular, replace_file
 from neurokit.record import RunRecord
 
-RECORD: Final = "run.json"
 _MOST_READ = 1 << 24
 
 
@@ -32,7 +32,7 @@ def card_path(path: str | os.PathLike[str]) -> Path:
     place = Path(path).expanduser()
     if place.is_dir() or not place.suffix or place.suffix[1:].isdigit():  # "v1.2" is a folder
         return place / "README.md"
-    if place.suffix.lower() not in (".md", ".markdown"):
+    if place.suffix.lower() not in MARKDOWN:
         raise ValueError(
             f"A card is Markdown, and {place.name!r} says that it is something else. Pass "
             f"{str(place.with_suffix('.md'))!r}, or a folder."
@@ -93,6 +93,29 @@ def refuse_others(place: Path, record: RunRecord) -> None:
             f"{place} was changed since it was written, and the card would replace what somebody put in. Give the card "
             "their answers, card.fill(owner='...'), save it elsewhere, or pass overwrite=True."
         )
+
+
+def answers_at(place: Path) -> dict[str, str | list[str]]:
+    """Return what was answered in the card at a place, as the record beside it keeps it."""
+    kept = _kept_beside(place)
+    return {name: value for name, value in kept.items() if name in ASKED and is_answer(value) and value}
+
+
+def answers_lost_at(place: Path) -> list[str]:
+    """Return what the card at a place was answered where no card's record lies beside it, as after another ``fit``."""
+    found = _text(place)
+    if found is None or not _is_card(found) or "card" in _kept_beside(place):
+        return []
+    asked = re.findall(r"^- \[ \] (\w+): ", found, re.MULTILINE)
+    return [str(one) for one in QUESTIONS if one not in asked and one not in NOT_ALWAYS]
+
+
+def _kept_beside(place: Path) -> dict[str, Any]:
+    beside = place.parent / RECORD
+    try:
+        return RunRecord.load(beside).answers if beside.is_file() else {}
+    except ValueError:  # no record, which overwrite=True replaces
+        return {}
 
 
 def _text(path: Path) -> str | None:

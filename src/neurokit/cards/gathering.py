@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import logging
+import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
+from neurokit.arguments import check_path, suggestions
+from neurokit.checkpoint import Limits
 from neurokit.data.batch import Batch
 from neurokit.probe import call, has_lazy_parameters
 from neurokit.record import RunRecord, collect_versions, describe
@@ -16,6 +22,9 @@ if TYPE_CHECKING:
     from neurokit.trainer import Trainer
 
 logger = logging.getLogger("neurokit")
+
+RECORD: Final = "run.json"
+MARKDOWN: Final = (".md", ".markdown")
 
 
 def record_of(trainer: Trainer) -> RunRecord:
@@ -105,12 +114,60 @@ def identity(record: RunRecord) -> tuple[Any, ...]:
 
 
 def explained(explanation: Any) -> dict[str, Any]:
-    """Return an explanation in short, as plain values: of ``explain``, of a ranking by permutation, or as it is."""
-    if isinstance(explanation, Mapping) and "features" in explanation:
+    """Return an explanation in short, as plain values: of ``explain``, of a ranking by permutation, or as it is.
+
+    Raises:
+        TypeError: If something else was passed.
+    """
+    if isinstance(explanation, Mapping) and isinstance(explanation.get("features"), (list, tuple)):
         return dict(explanation)
     told = explanation.to_dict() if hasattr(explanation, "to_dict") else None
     if isinstance(told, Mapping) and "features" in told:
         return {"method": "permutation importance", **told}
+    if not _are_explanations(explanation):
+        raise TypeError(
+            f"explanation is what nk.explain returned, got a {type(explanation).__name__}. Pass "
+            "explanation=nk.explain(trainer, x_test[:100]), or what nk.permutation_importance returned."
+        )
     from neurokit.explanations import summarize
 
     return summarize(explanation)
+
+
+def _are_explanations(one: Any) -> bool:
+    """Tell whether something is a ``shap.Explanation``, or several, as models of many inputs or outputs have."""
+    if isinstance(one, (Mapping, list, tuple)):
+        return bool(one) and all(map(_are_explanations, one.values() if isinstance(one, Mapping) else one))
+    return hasattr(one, "values") and hasattr(one, "base_values")
+
+
+def record_in(given: Mapping[str, Any]) -> RunRecord:
+    """Return the record in the values of a ``run.json`` that was read already, or that ``to_dict`` gave.
+
+    Raises:
+        ValueError: If it is none.
+    """
+    names = {one.name for one in dataclasses.fields(RunRecord)}
+    is_whole = "created" in given and set(given) <= names
+    return RunRecord.from_json(RunRecord(**given).to_json() if is_whole else json.dumps(dict(given), default=str))
+
+
+def record_at(path: str | os.PathLike[str], limits: Limits | None = None) -> tuple[RunRecord, Path]:
+    """Return the record at a ``run.json``, in the folder that holds one, or beside a card; and that folder.
+
+    Raises:
+        FileNotFoundError: If there is none, saying what writes it.
+        ValueError: If the file holds no record.
+    """
+    check_path("record", path)
+    place = Path(path).expanduser()
+    place = place / RECORD if place.is_dir() else place
+    place = place.with_name(RECORD) if place.suffix.lower() in MARKDOWN else place
+    try:
+        return RunRecord.load(place, limits=limits), place.parent
+    except FileNotFoundError as error:
+        there = sorted(one.name for one in place.parent.iterdir()) if place.parent.is_dir() else []
+        raise FileNotFoundError(
+            f"There is no record of a run at {place}.{suggestions(place.name, there)} A card is written from the "
+            f"{RECORD} that card.save(folder) leaves, and nk.ModelCheckpoint(folder) in a fit. Pass it, or its folder."
+        ) from error

@@ -7,6 +7,7 @@ from typing import Any
 
 from neurokit.assessment.protected import protected_attribute
 from neurokit.cards.numbers import estimate, metric_name, number
+from neurokit.cards.training import epochs_of, findings_of, fine_tuned, is_of_the_keeping
 from neurokit.record import RunRecord
 
 _FEW_ROWS = 100  # on fewer, an accuracy of 90 % has an interval of twelve points and more
@@ -18,15 +19,16 @@ _UNCALIBRATED = 0.1
 
 def limits(record: RunRecord) -> list[str]:
     """Return sentences, those of training first, each once."""
-    found = [*_of_training(record)]
+    found = [*_of_training(record), *_of_assessing(record)]
     for name, one in record.assessments.items():
-        found += _of_assessment(name, one, record.findings)
+        found += _of_assessment(name, one)
     return list(dict.fromkeys([*found, *_of_explanation(record.explanation)]))
 
 
 def _of_training(record: RunRecord) -> Iterator[str]:
-    for finding in record.findings:
-        yield _said(finding)
+    for finding in findings_of(record):
+        if not is_of_the_keeping(finding):  # which stands under Training/Notes
+            yield _said(finding)
     trained = bool(record.data)
     if not trained:
         yield "This model was not trained here: nothing is known of the data it learnt from."
@@ -35,7 +37,7 @@ def _of_training(record: RunRecord) -> Iterator[str]:
     if trained and record.stop_reason is None:
         yield "Training had not ended when this was written."
     elif trained and record.stop_reason == "interrupted":
-        yield f"Training was interrupted after {record.epochs_run} of {record.parameters.get('epochs')} epochs."
+        yield f"Training was interrupted after {epochs_of(record)} of {_planned(record)} epochs."
     elif trained and (record.stop_reason or "").split(":")[0].endswith(("Error", "Loss", "Exception")):
         yield f"Training ended with an error: {record.stop_reason}."
     if trained and record.git is None:
@@ -51,17 +53,31 @@ def _of_training(record: RunRecord) -> Iterator[str]:
         yield f"The rows of {' and '.join(unhashed)} came from a loader and have no fingerprint."
 
 
+def _planned(record: RunRecord) -> Any:
+    told = fine_tuned(record)
+    return sum(told.get(f"{phase}_epochs") or 0 for phase in ("head", "full")) or record.parameters.get("epochs")
+
+
 def _said(finding: Mapping[str, Any]) -> str:
     level, code = finding.get("level", "note"), finding.get("code")
     return f"{str(level).capitalize()}: {finding.get('message')}" + (f" ({code})" if code else "")
 
 
-def _of_assessment(name: str, found: Mapping[str, Any], of_training: list[dict[str, Any]]) -> Iterator[str]:
+def _of_assessing(record: RunRecord) -> Iterator[str]:
+    """What was noticed since training, once, with the data sets it was noticed on."""
+    where: dict[str, list[str]] = {}
+    known = findings_of(record)
+    for name, one in record.assessments.items():
+        for finding in one.get("findings") or []:
+            if finding not in known:
+                where.setdefault(_said(finding), []).append(f"{name} (n = {number(one.get('n'))})")
+    for said, names in where.items():
+        yield f"On {' and '.join(names)}: {said}"
+
+
+def _of_assessment(name: str, found: Mapping[str, Any]) -> Iterator[str]:
     n = found.get("n")
     where = f"{name} (n = {number(n)})"
-    for finding in found.get("findings") or []:
-        if finding not in of_training:
-            yield f"On {where}: {_said(finding)}"
     for column in found.get("protected") or []:
         stand_ins = [f"{one['column']} (AUC {number(one['auc'])})" for one in column.get("stand_ins") or []]
         if stand_ins:

@@ -14,9 +14,11 @@ NAMES: Final = {  # of metrics, where their identifiers read badly
     "roc_auc": "ROC AUC",
     "f1": "F1",
     "mae": "mean absolute error",
+    "mse": "mean squared error",
     "rmse": "root mean squared error",
     "r2": "R²",
     "brier": "Brier score",
+    "brier_score": "Brier score",
     "matthews_corrcoef": "Matthews correlation",
 }
 

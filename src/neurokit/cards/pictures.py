@@ -19,7 +19,8 @@ import numpy as np
 from neurokit.arguments import check_path
 from neurokit.cards.evaluation import places
 from neurokit.cards.markdown import picture, plain
-from neurokit.cards.numbers import metric_name, number
+from neurokit.cards.numbers import counted, metric_name, number
+from neurokit.cards.training import is_rate
 from neurokit.checkpoint import check_exists
 from neurokit.plots import learning_curves
 from neurokit.record import RunRecord
@@ -93,11 +94,9 @@ def importance_of(record: RunRecord) -> str:
     return f"what {metric_name(str(metric))} loses when it is shuffled" if metric else "mean absolute attribution"
 
 
-def of_history(history: Any) -> list[Picture]:
-    """Return the learning curves of a history that holds some."""
-    held = {
-        name: list(values) for name, values in history.history.items() if name != "lr" and not name.startswith("lr_")
-    }
+def of_history(history: Any, of: str = "") -> list[Picture]:
+    """Return the learning curves of a history that holds some; ``of`` says of what, where that is not the whole run."""
+    held = {name: list(values) for name, values in history.history.items() if not is_rate(name)}
     epochs = list(history.epoch)
     if not held or not epochs:
         return []
@@ -106,7 +105,7 @@ def of_history(history: Any) -> list[Picture]:
     def draw(figure: Figure) -> None:
         learning_curves(held, epochs, figure.subplots(1, count, squeeze=False).ravel())
 
-    title = f"Learning curves over {len(epochs)} epochs"
+    title = f"Learning curves over {counted(len(epochs), 'epoch')}{of}"
     return [Picture(_file("learning_curves"), title, "Training/Results", lambda: _png(draw, (4.2 * count, 3.4)))]
 
 

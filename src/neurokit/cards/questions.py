@@ -49,6 +49,7 @@ QUESTIONS: Final = (
     Question("limitations", "Where is the model known to fail, or was never tried?"),
 )
 OPTIONAL: Final = ("name", "version", "description", "data_name", "citation", "tags")  # a card is complete without
+NOT_ALWAYS: Final = ("sensitive_columns", "metric_choice")  # asked only where the run does not tell
 ASKED: Final = (*map(str, QUESTIONS), *OPTIONAL)
 
 _OTHER_NAMES: Final = {
@@ -95,21 +96,38 @@ def answer(record: RunRecord, name: str) -> str:
     return given.strip() if isinstance(given, str) else ""
 
 
-def checked_answers(owner: str, given: Mapping[str, Any]) -> dict[str, str | list[str]]:
+def is_answer(value: Any) -> bool:
+    """Tell whether a value is text, or a list of it."""
+    listed = isinstance(value, (list, tuple)) and all(isinstance(one, str) for one in value)
+    return listed or isinstance(value, str)
+
+
+def kept_name(name: str) -> str:
+    """Return the name that an answer is kept under: ``license`` of ``licence``."""
+    return _OTHER_NAMES.get(name, name)
+
+
+def checked_answers(owner: str, *given: Mapping[str, Any] | None) -> dict[str, str | list[str]]:
     """Return answers by the names they are kept under; one that is empty takes an answer back.
 
     Args:
         owner: The function, as the user calls it.
-        given: What the user passed.
+        *given: What the user passed, of which a later one goes before an earlier.
 
     Raises:
         TypeError: If a name is none of those asked, or an answer is neither text nor a list of it.
     """
-    renamed = {_OTHER_NAMES.get(name, name): value for name, value in given.items()}
+    renamed: dict[str, Any] = {}
+    for one in given:
+        if one is not None and not isinstance(one, Mapping):
+            raise TypeError(
+                f"answers is a mapping of names to texts, got a {type(one).__name__}. Pass "
+                'answers={"license": "mit"}, or license="mit".'
+            )
+        renamed |= {kept_name(str(name)): value for name, value in (one or {}).items()}
     check_keywords(owner, renamed, ASKED)
     for name, value in renamed.items():
-        listed = isinstance(value, (list, tuple)) and all(isinstance(one, str) for one in value)
-        if value is not None and not isinstance(value, str) and not listed:
+        if value is not None and not is_answer(value):
             raise TypeError(
                 f"{name} is an answer in words, got {value!r:.80} ({type(value).__name__}). Pass text, or a list of "
                 f'texts: {name}="...".'

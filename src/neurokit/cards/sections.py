@@ -13,6 +13,7 @@ from neurokit.cards.markdown import bullets, code, folded, paragraph, plain, pro
 from neurokit.cards.numbers import counted, estimate, number, times
 from neurokit.cards.pictures import importance_of, pictures_of
 from neurokit.cards.questions import answer, missing
+from neurokit.cards.training import epochs_of, rows_of, training_sections
 from neurokit.record import RunRecord
 from neurokit.wording import duration, size
 
@@ -39,7 +40,7 @@ def sections(record: RunRecord) -> dict[str, str]:
 
 
 def _summary(record: RunRecord) -> Iterator[tuple[str, str]]:
-    trained = f"trained for {counted(_epochs(record), 'epoch')}{_rows_of(record, 'train', ' on ')}"
+    trained = f"trained for {counted(epochs_of(record), 'epoch')}{rows_of(record, 'train', ' on ')}"
     kind = record.model.get("class") or "model"
     opening = f"{title(record)} is a {kind}" if title(record) != kind else f"A {kind}"
     opening += f" with {_sizes(record)}, "
@@ -50,12 +51,6 @@ def _summary(record: RunRecord) -> Iterator[tuple[str, str]]:
         "Summary",
         "\n\n".join(filter(None, [prose(answer(record, "description")), paragraph(opening), bullets(verdicts)])),
     )
-
-
-def _rows_of(record: RunRecord, split: str, before: str) -> str:
-    told = record.data.get(split)
-    rows = told.get("rows") if isinstance(told, Mapping) else None
-    return f"{before}{counted(rows, 'row')}" if isinstance(rows, int) else ""
 
 
 def _sizes(record: RunRecord) -> str:
@@ -107,7 +102,7 @@ def _how_to_use(record: RunRecord) -> Iterator[tuple[str, str]]:
     else:
         lines += [f"    return trainer.{'predict_labels' if loss else 'predict'}(x)"]
     told = f"model is a {record.model.get('class') or 'model'} as it was built for training, weights is the file that "
-    told += "trainer.save_weights wrote, and x has rows like those under Inputs and outputs, prepared in the same way."
+    told += "trainer.save_weights wrote, and x has rows like those under Signature, prepared in the same way."
     yield "How to use", f"{code(chr(10).join(lines), 'python')}\n\n{paragraph(told)}"
 
 
@@ -120,7 +115,7 @@ def _model(record: RunRecord) -> Iterator[tuple[str, str]]:
     written = code(layers)
     is_long = layers.count("\n") > _LONG_TABLE
     yield "Model/Layers", "" if not layers else folded("The table of all layers", written) if is_long else written
-    yield "Model/Inputs and outputs", "\n\n".join(filter(None, _signature(record.signature)))
+    yield "Model/Signature", "\n\n".join(filter(None, _signature(record.signature)))
 
 
 def _signature(signature: Mapping[str, Any]) -> Iterator[str]:
@@ -166,75 +161,6 @@ def _classes(output: Mapping[str, Any]) -> str:
         return "-" if output.get("num_classes") is None else f"{output['num_classes']}, numbered from 0"
     more = len(classes) - _MOST_CLASSES
     return ", ".join(plain(one, 40) for one in classes[:_MOST_CLASSES]) + (f" and {more} more" if more > 0 else "")
-
-
-def _training(record: RunRecord) -> Iterator[tuple[str, str]]:
-    if not record.data:
-        yield "Training", paragraph("This model was not trained with neurokit, or its record was not kept.")
-    else:
-        seconds = max(record.timings.get("seconds") or 0.0, sum(record.timings.get("epochs") or []))
-        told = f"{counted(_epochs(record), 'epoch')} in {duration(seconds)} on {_device(record.hardware)}. "
-        told += f"It ended: {record.stop_reason or 'not yet'}. "
-        told += f"Seed {_or(record.seed)}, seed of the data {_or(record.data_seed)}."
-        yield "Training", paragraph(told)
-    rows = [[name, _python(value)] for name, value in record.parameters.items()]
-    if "batch_size" in record.parameters and record.parameters["batch_size"] is None:
-        rows[list(record.parameters).index("batch_size")][1] = "the loader's own"
-    for name, options in (record.model.get("optimizers") or {}).items():
-        rows.append([f"optimizer {name} in full".replace("  ", " "), _python(options)])
-    yield "Training/Hyper-parameters", table(["argument", "value"], rows, limit=_LONGEST_VALUE)
-    yield "Training/Results", _results(record)
-    yield "Training/Environment", _environment(record)
-
-
-def _epochs(record: RunRecord) -> int:
-    """How many epochs the run has had; one that was resumed counts only its own since then."""
-    return max(record.epochs_run, len(record.timings.get("epochs") or []))
-
-
-def _or(value: Any) -> str:
-    return "not set" if value is None else str(value)
-
-
-def _device(hardware: Mapping[str, Any]) -> str:
-    names = [*(hardware.get("accelerators") or []), *filter(None, [hardware.get("cpu")])]
-    return f"{hardware.get('device', 'a device not known')}" + (f" ({names[0]})" if names else "")
-
-
-def _python(value: Any) -> str:
-    """A described argument as it would be written: a class with its arguments, a list, a word."""
-    if isinstance(value, Mapping):
-        pairs = [(key, entry) for key, entry in value.items() if key != "class"]
-        if "class" in value:
-            return f"{value['class']}({', '.join(f'{key}={_python(entry)}' for key, entry in pairs)})"
-        return "{" + ", ".join(f"{key}: {_python(entry)}" for key, entry in pairs) + "}"
-    if isinstance(value, list):
-        return f"[{', '.join(map(_python, value))}]"
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _results(record: RunRecord) -> str:
-    last, best = record.metrics.get("last") or {}, record.metrics.get("best") or {}
-    rows = []
-    for name in dict.fromkeys([*last, *best]):
-        if name == "lr" or name.startswith("lr_"):
-            continue
-        split = "validation" if name.startswith("val_") else "train"
-        measured = f"{split}{_rows_of(record, split, ', n = ').removesuffix(' rows').removesuffix(' row')}"
-        rows.append(
-            [name.removeprefix("val_"), measured, *(number(one[name]) if name in one else "" for one in (last, best))]
-        )
-    written = table(["number", "measured on", "last epoch", "best epoch"], rows, numbers=2)
-    note = "Those of train are means over an epoch during which the weights moved; none has an interval."
-    return f"{written}\n\n{paragraph(note)}" if rows else ""
-
-
-def _environment(record: RunRecord) -> str:
-    hardware = dict(record.hardware)
-    if isinstance(hardware.get("memory"), (int, float)):
-        hardware["memory"] = size(hardware["memory"])
-    rows = [*record.versions.items(), *((name, _python(value)) for name, value in hardware.items() if value != [])]
-    return table(["item", "value"], rows)
 
 
 def _explanation(record: RunRecord) -> Iterator[tuple[str, str]]:
@@ -292,8 +218,8 @@ def _limits(record: RunRecord) -> Iterator[tuple[str, str]]:
 def _reproduce(record: RunRecord) -> Iterator[tuple[str, str]]:
     told = []
     if git := record.git:
-        state = "with changes that were not committed" if git.get("dirty") else "nothing changed since"
-        told.append(f"Code: commit {git.get('commit') or 'none yet'} on {git.get('branch') or 'no branch'}, {state}.")
+        state = "dirty: with changes that were not committed" if git.get("dirty") else "clean: nothing changed since"
+        told.append(f"Git commit: {git.get('commit') or 'none yet'} on {git.get('branch') or 'no branch'}, {state}.")
     told.append("Every number of this card stands in run.json beside it, from which the same card is written:")
     lines = ["import neurokit as nk", "", 'card = nk.ModelCard.from_record("run.json")']
     yield "Reproduce", f"{bullets(told)}\n\n{code(chr(10).join(lines), 'python')}"
@@ -313,7 +239,7 @@ _PARTS: Final[tuple[Callable[[RunRecord], Iterator[tuple[str, str]]], ...]] = (
     _how_to_use,
     _model,
     data_sections,
-    _training,
+    training_sections,
     evaluation_sections,
     _explanation,
     _ethics,
