@@ -201,14 +201,16 @@ def test_the_search_lets_pass(good: str) -> None:
 
 
 def test_the_wheel_holds_these_sources_and_nothing_that_could_run_otherwise() -> None:
-    """Everything in the package's folder goes into the wheel: Python, or the mark that it has types."""
+    """Everything in the package's folder goes into the wheel: Python, the mark that it has types, the report's page."""
     wheel = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
     inside = [
         path for path in (ROOT / "src" / "neurokit").rglob("*") if path.is_file() and "__pycache__" not in path.parts
     ]
 
     assert wheel == {"packages": ["src/neurokit"]}
-    assert {path.name if path.suffix != ".py" else ".py" for path in inside} <= {".py", "py.typed"}
+    page = {path.name for path in inside if path.parent.name == "report" and path.suffix != ".py"}
+    assert page == {"template.html", "style.css", "page.js"}
+    assert {path.name if path.suffix != ".py" else ".py" for path in inside} - page <= {".py", "py.typed"}
 
 
 def test_nothing_runs_when_it_is_installed() -> None:

@@ -539,7 +539,7 @@ def test_plain_values_hold_every_number(people: dict[str, Any]) -> None:
     assert set(first["metrics"]["accuracy"]) == {"value", "low", "high", "n"}
     gap = plain["gaps"][0]
     assert gap["difference"]["value"] == float(report.gaps[0].difference)
-    assert {"column", "metric", "difference", "ratio", "worst", "best", "meaning"} == set(gap)
+    assert {"column", "metric", "difference", "ratio", "worst", "best", "meaning", "directed"} == set(gap)
 
 
 def test_the_text_shows_sizes_gaps_meanings_and_notes(people: dict[str, Any]) -> None:

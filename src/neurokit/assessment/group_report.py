@@ -199,6 +199,7 @@ class GroupReport:
                     "ratio": None if gap.ratio is None else _values(gap.ratio),
                     "worst": gap.worst,
                     "best": gap.best,
+                    "directed": gap.directed,
                     "meaning": gap.meaning,
                 }
                 for gap in self.gaps

@@ -212,8 +212,8 @@ def _groups(name: str, groups: Mapping[str, Any]) -> Iterator[str]:
             metric_name(str(one.get("metric"))),
             estimate(one.get("difference")),
             "" if one.get("ratio") is None else estimate(one["ratio"]),
-            "" if one.get("worst") is None else one["worst"],
-            "" if one.get("best") is None else one["best"],
+            _end(one, "worst", "lowest"),
+            _end(one, "best", "highest"),
         ]
         for one in groups.get("gaps") or []
     ]
@@ -223,6 +223,12 @@ def _groups(name: str, groups: Mapping[str, Any]) -> Iterator[str]:
     meanings = {metric_name(str(one.get("metric"))): one.get("meaning") for one in groups.get("gaps") or []}
     yield bullets(f"{metric}: {meaning}." for metric, meaning in meanings.items() if meaning)
     yield bullets(groups.get("notes") or [])
+
+
+def _end(gap: Mapping[str, Any], end: str, undirected: str) -> str:
+    """The group at one end of a gap; where neither way is better, that it is the lowest or the highest."""
+    group = "" if gap.get(end) is None else str(gap[end])
+    return f"{group} ({undirected})" if group and not gap.get("directed", True) else group
 
 
 def _group(one: Mapping[str, Any]) -> str:

@@ -86,7 +86,14 @@ def test_a_gap_that_chance_does_not_explain_is_named():
 def test_a_selection_rate_is_lowest_and_not_worst(binary):
     found = binary.to_dict()
     ends = {"value": 0.3, "low": 0.2, "high": 0.4}
-    gap = {"column": "age", "metric": "selection_rate", "difference": ends, "worst": "old", "best": "young"}
+    gap = {
+        "column": "age",
+        "metric": "selection_rate",
+        "difference": ends,
+        "worst": "old",
+        "best": "young",
+        "directed": False,
+    }
     found["groups"] = {"gaps": [gap, {**gap, "metric": "base_rate", "difference": {**ends, "value": 0.35}}]}
     said = [one for one in judgement.not_for(binary, found) if "“age”" in one]
     assert said == [

@@ -24,7 +24,6 @@ WELL_CALIBRATED = 0.05
 BADLY_CALIBRATED = 0.1
 MUCH_WORSE = 1.5  # a fifth of the targets whose error is so many times the others'
 WIDE = 0.2
-NEITHER = ("selection_rate", "base_rate")  # of these neither end is the better one
 MOST_NAMED = 4
 
 RULES = (
@@ -302,7 +301,7 @@ def _gaps(found: Mapping[str, Any]) -> list[str]:
 
 def _gap_in_words(gap: Mapping[str, Any]) -> str:
     apart = words.difference(gap["difference"]["value"], gap_unit(gap))
-    end = "lowest" if gap["metric"] in NEITHER else "worst"
+    end = "worst" if gap.get("directed", True) else "lowest"
     return (
         f"Treating groups of {words.quoted(gap['column'])} alike without a closer look: {words.quoted(gap['worst'])} "
         f"has the {end} {_lower(words.group_metric(gap['metric']))}, {apart} from {words.quoted(gap['best'])}."

@@ -12,7 +12,6 @@ from neurokit.assessment.report.charts import Table
 from neurokit.assessment.report.judgement import (
     FEW,
     FEW_IN_ALL,
-    NEITHER,
     RULES,
     WIDE,
     class_recalls,
@@ -193,7 +192,7 @@ def _of(entry: Mapping[str, Any]) -> str:
 def _end(gap: Mapping[str, Any], end: str, neither: str) -> str:
     if gap.get(end) is None:
         return words.NOTHING
-    return f"{gap[end]} ({neither})" if gap["metric"] in NEITHER else str(gap[end])
+    return f"{gap[end]} ({neither})" if not gap.get("directed", True) else str(gap[end])
 
 
 def _signed_gap(gap: Mapping[str, Any]) -> str:
