@@ -93,6 +93,6 @@ card = nk.ModelCard.from_trainer(
     name=f"{options.name}: {y.name}", data_name=options.name,
 )  # fmt: skip
 card.save(options.folder / "README.md")
-test.to_html(options.folder / "report.html", explanation=explanation)
+test.to_html(options.folder / "report.html", explanation=explanation, title=f"{options.name}: {y.name}")
 print(f"\nIn {options.folder}: README.md, report.html, explanation.png")
 print("For a person to say, in the card:", ", ".join(card.missing()))

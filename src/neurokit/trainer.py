@@ -851,6 +851,8 @@ class Trainer:
         self.record.created, self.record.metrics = saved.created, dict(saved.metrics)
         self.record.timings = dict(saved.timings)
         self._fit_began -= saved.timings.get("seconds", 0.0)
+        if "fine_tune" in saved.parameters:  # its second phase goes on
+            self.record.parameters["fine_tune"] = saved.parameters["fine_tune"]
         if self.state.epoch >= self.state.epochs:
             self._note(
                 f"The resumed run has done {self.state.epoch} of {self.state.epochs} epochs: nothing is left to train."

@@ -337,3 +337,19 @@ def test_what_cannot_be_tuned_says_why() -> None:
         fine_tune(trainer, X, Y, verbose=0)
     history = fine_tune(_trainer(_Lonely()), X, Y, head="b", verbose=0)
     assert history.head == ["b"]
+
+
+def test_a_second_phase_that_is_resumed_still_tells_of_the_first(tmp_path: Path) -> None:
+    x, y = torch.randn(40, 4), torch.arange(40) % 2
+
+    def trainer() -> nk.Trainer:
+        return nk.Trainer(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)), loss="cross_entropy")
+
+    first = trainer()
+    fine_tune(first, x, y, head_epochs=1, full_epochs=1, callbacks=[nk.ModelCheckpoint(tmp_path / "run")], verbose=0)
+    again = trainer()
+    regroup(again.optimizer, again.model)
+
+    again.fit(x, y, epochs=2, callbacks=[nk.ModelCheckpoint(tmp_path / "run")], resume=tmp_path / "run", verbose=0)
+
+    assert again.record.parameters["fine_tune"] == first.record.parameters["fine_tune"]
