@@ -73,6 +73,7 @@ def assess(
 
     Raises:
         ValueError: If the task cannot be told, has several answers a row, or something does not fit.
+        TypeError: If something is of the wrong kind, such as a module in the place of a trainer.
 
     Warns:
         SensitiveFeatureWarning: If a column of x that the model uses looks like a protected attribute.
@@ -86,20 +87,8 @@ def assess(
         (8, 'high')
     """
     _check(trainer, name, seed)
-    protected: list[ProtectedColumn] = []
-    if not isinstance(exclude, Iterable):
-        raise TypeError(f"exclude is a list of column names, got {exclude!r}. Pass exclude=['sex'], for instance.")
-    excluded, shown = [exclude] if isinstance(exclude, str) else list(exclude), x if rows is None else rows
-    if is_table(shown):
-        named = [one for one in _names(sensitive) if one in shown.columns]
-        excluded += [one for one in named if one not in excluded and _was_not_learnt_from(trainer, x, one)]
-        values = None if named or sensitive is None else sensitive_values(sensitive, shown, np.arange(len(shown)))
-        protected = check_features(
-            shown, sensitive=[one for one in named if one not in excluded], exclude=excluded, acknowledge=acknowledge,
-            sensitive_values=_as_columns(values), stacklevel=4,  # past the check of its arguments
-        )  # fmt: skip
-    elif excluded:
-        raise ValueError(f"exclude names the columns {excluded}, and x has no names. Pass a DataFrame.")
+    shown = x if rows is None else rows
+    protected, excluded = _looked_at(trainer, x, shown, sensitive, exclude, acknowledge)
     if is_table(x):
         x = x.drop(columns=[one for one in excluded if one in x.columns])
     judged = name not in _HAD_A_PART
@@ -126,6 +115,27 @@ def _check(trainer: Any, name: Any, seed: Any) -> None:
     if not isinstance(name, str) or not name:
         raise TypeError(f"name says what the rows are, such as 'test' or 'validation', got {name!r}.")
     check_count("seed", seed, 0, such_as=0)
+
+
+def _looked_at(
+    trainer: Trainer, x: Any, shown: Any, sensitive: Any, exclude: Any, acknowledge: Any
+) -> tuple[list[ProtectedColumn], list[str]]:
+    """The columns that say who a row is about, of which a warning may have told, and those the model does not get."""
+    if not isinstance(exclude, Iterable):
+        raise TypeError(f"exclude is a list of column names, got {exclude!r}. Pass exclude=['sex'], for instance.")
+    excluded = [exclude] if isinstance(exclude, str) else list(exclude)
+    if not is_table(shown):
+        if excluded:
+            raise ValueError(f"exclude names the columns {excluded}, and x has no names. Pass a DataFrame.")
+        return [], []
+    named = [one for one in _names(sensitive) if one in shown.columns]
+    excluded += [one for one in named if one not in excluded and _was_not_learnt_from(trainer, x, one)]
+    values = None if named or sensitive is None else sensitive_values(sensitive, shown, np.arange(len(shown)))
+    protected = check_features(
+        shown, sensitive=[one for one in named if one not in excluded], exclude=excluded, acknowledge=acknowledge,
+        sensitive_values=_as_columns(values), stacklevel=5,  # the line that calls assess
+    )  # fmt: skip
+    return protected, excluded
 
 
 def _was_not_learnt_from(trainer: Trainer, x: Any, column: str) -> bool:
