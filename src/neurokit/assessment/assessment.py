@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 import hashlib
 import logging
+import math
 import os
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -21,8 +23,9 @@ from neurokit.assessment.checking import check_arrays, checked_names
 from neurokit.assessment.curves import precision_recall, roc, told_events
 from neurokit.assessment.decisions import Decisions
 from neurokit.assessment.drawing import Plots
-from neurokit.assessment.intervals import RESAMPLES, Estimate, check_confidence
-from neurokit.assessment.measures import Answers, lift, measure
+from neurokit.assessment.intervals import RESAMPLES, Estimate, bootstrap, check_confidence
+from neurokit.assessment.measures import Answers, Statistic, lift, measure
+from neurokit.assessment.own_metrics import OWN_RESAMPLES
 from neurokit.assessment.policies import Policy, choose_policy
 from neurokit.assessment.rows import columns_of, rows_at
 from neurokit.assessment.verdict import main_metric, verdict
@@ -61,6 +64,7 @@ class Assessment:
         seed: Of the resamples.
         findings: What was noticed.
         protected: Columns that say who a row is about, as ``check_features`` found them.
+        own: Further metrics by name, each of how often every row counts.
 
     Example:
         >>> assessment = Assessment.from_arrays([0, 0, 1, 1], [0.1, 0.6, 0.8, 0.9], kind="binary")
@@ -83,6 +87,7 @@ class Assessment:
         seed: int = 0,
         findings: Sequence[Finding] = (),
         protected: Sequence[ProtectedColumn] = (),
+        own: Mapping[str, Statistic] = MappingProxyType({}),
     ) -> None:
         check_confidence(confidence)
         self.answers = answers
@@ -90,6 +95,7 @@ class Assessment:
         self.name, self.rows, self.record, self.sensitive = name, rows, record, sensitive
         self.numbers = np.arange(len(answers)) if numbers is None else numbers
         self.confidence, self.seed = confidence, seed
+        self.own = dict(own)
         self.training = dict(_training(record) if training is None else training)
         self.temperature_applied = 1.0
         self.findings, self.protected = list(findings), list(protected)
@@ -194,8 +200,11 @@ class Assessment:
 
     @cached_property
     def metrics(self) -> dict[str, Estimate]:
-        """Every metric of the task with its interval, by name. A rate of no cases is NaN."""
-        return measure(self.answers, confidence=self.confidence, seed=self.seed, resamples=self.resamples)
+        """Every metric of the task with its interval, by name, and those of the trainer. A rate of no cases is NaN."""
+        found = measure(self.answers, confidence=self.confidence, seed=self.seed, resamples=self.resamples)
+        draws = min(self.resamples, OWN_RESAMPLES)
+        own = bootstrap(self.own, self.n, seed=self.seed, confidence=self.confidence, resamples=draws)
+        return found | own
 
     @property
     def main(self) -> str:
@@ -224,8 +233,8 @@ class Assessment:
             ValueError: If there is no such metric.
         """
         name = self.main if metric is None else metric
-        if name not in self.metrics:
-            known = list(self.metrics)
+        if name not in self.baseline.metrics:
+            known = list(self.baseline.metrics)
             raise ValueError(f"There is no metric {name!r} here.{suggestions(name, known)} It has {', '.join(known)}.")
         if name not in self._lifts:
             other = self.baseline.answers
@@ -249,7 +258,7 @@ class Assessment:
             [[float(one), one.low, one.high, one.n, one.method] for one in self.metrics.values()],
             index=pd.Index(list(self.metrics), name="metric"), columns=columns,
         )  # fmt: skip
-        table["baseline"] = [float(self.baseline.metrics[name]) for name in self.metrics]
+        table["baseline"] = [float(self.baseline.metrics.get(name, math.nan)) for name in self.metrics]
         return table
 
     # ------------------------------------------------------------------------------------ where it is wrong
@@ -679,6 +688,7 @@ class Assessment:
         for computed in ("metrics", "baseline", "groups"):
             made.__dict__.pop(computed, None)
         made.answers, made.decisions, made.findings, made._lifts = answers, None, list(self.findings), {}
+        made.own = {}  # they are of the model's outputs as they were
         return made
 
 

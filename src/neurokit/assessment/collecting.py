@@ -13,7 +13,8 @@ from torch.utils.data import DataLoader, RandomSampler, SequentialSampler
 from neurokit.arguments import check_count, suggestions, suggests_arguments
 from neurokit.assessment.assessment import Assessment
 from neurokit.assessment.checking import checked_names
-from neurokit.assessment.measures import Answers
+from neurokit.assessment.measures import Answers, Statistic, statistics
+from neurokit.assessment.own_metrics import own_statistics
 from neurokit.assessment.protected import ProtectedColumn, check_features
 from neurokit.assessment.rows import has_items, readable, sensitive_values
 from neurokit.data.arrays import is_table
@@ -102,8 +103,17 @@ def assess(
     return Assessment(
         answers, class_names=names, name=name, rows=readable(shown, _reads_in_order(x)), numbers=numbers,
         record=trainer.record, training=_training(trainer, output), sensitive=found, confidence=confidence, seed=seed,
-        findings=trainer.findings, protected=protected,
+        findings=trainer.findings, protected=protected, own=_own(trainer, given, answers, kept),
     )  # fmt: skip
+
+
+def _own(trainer: Trainer, given: _Given, answers: Answers, kept: Array) -> dict[str, Statistic]:
+    """The trainer's own metrics; none where it has several outputs, each with its own."""
+    if isinstance(trainer.task, Mapping):
+        return {}
+    told, true = given.predictions[kept], given.targets[kept]
+    weight = None if given.weight is None else given.weight[kept]
+    return own_statistics(trainer.arguments["metrics"], given.task, told, true, weight, statistics(answers))
 
 
 def _check(trainer: Any, name: Any, seed: Any) -> None:

@@ -106,6 +106,7 @@ class Plots:
     def metrics(self, ax: Axes | None = None) -> Axes:
         """Draw every metric between 0 and 1 with its interval, beside the baseline's; of numbers, the errors."""
         table = self._of.to_frame()
+        table = table.drop(index=list(self._of.own))  # whose scale nobody knows
         if self._of.kind == "regression":
             table = table.drop(index=["r2", "mean_error", "mse"])  # on scales of their own
         else:

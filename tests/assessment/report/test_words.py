@@ -25,7 +25,7 @@ def test_numbers_have_three_digits(value, told):
 
 
 def test_a_metric_that_is_not_known_is_called_by_its_name():
-    assert words.metric("top_k_accuracy", "multiclass") == words.Metric("Top k accuracy", "", "score")
+    assert words.metric("top_k_accuracy", "multiclass") == words.Metric("Top k accuracy", "", "own")
 
 
 def test_every_metric_that_is_measured_has_words_of_its_own(every):

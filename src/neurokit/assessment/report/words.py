@@ -23,7 +23,7 @@ class Metric:
         meaning: One sentence; ``{positive}`` stands for the class in question.
         unit: ``"rate"`` (written as a percentage), ``"lost rate"`` (the same, and lower is better), ``"score"`` (higher
             is better), ``"loss"`` (lower is better), ``"error"`` (lower is better, in the target's units) or
-            ``"signed"`` (zero is best, in the target's units).
+            ``"signed"`` (zero is best, in the target's units); ``"own"`` of a user's metric, of which nobody knows.
     """
 
     label: str
@@ -97,7 +97,7 @@ def metric(name: str, kind: str, positive: str | None = None) -> Metric:
         >>> metric("recall", "binary", "ill").meaning
         'Of the rows that are “ill”, the share it finds.'
     """
-    plain = Metric(capital(name.replace("_", " ")), "", "score")
+    plain = Metric(capital(name.replace("_", " ")), "", "own")
     known = _OF_A_KIND.get(kind, {}).get(name) or _OF_EVERY_KIND.get(name, plain)
     meaning = known.meaning.replace("{positive}", quoted("the positive class" if positive is None else positive))
     return Metric(known.label, meaning, known.unit)
