@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,8 @@ def parsed(parser):
     options = parser.parse_args()
     if (options.csv is None) != (options.target is None):
         parser.error("--csv and --target come together")
+    if options.sensitive and find_spec("fairlearn") is None:
+        parser.error('--sensitive needs fairlearn: pip install "neurokit-torch[fairness]"')
     if options.csv is not None:
         options.name = options.csv.stem
     options.folder = options.folder or Path("runs") / options.name
