@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from neurokit.arguments import suggestions
-from neurokit.assessment.group_statistics import GroupMetric, of_function, of_measures, of_sums
-from neurokit.assessment.judged import Judged
+from neurokit.assessment.groups.judged import Judged
+from neurokit.assessment.groups.statistics import GroupMetric, of_function, of_measures, of_sums
 from neurokit.assessment.measures import MANY_CLASSES, Answers, Statistic, statistics
 
 Array = np.ndarray[Any, Any]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from neurokit.assessment.group_metrics import group_metrics
-from neurokit.assessment.judged import Judged, judged_rows
+from neurokit.assessment.groups.judged import Judged, judged_rows
+from neurokit.assessment.groups.metrics import group_metrics
 from neurokit.assessment.measures import measure
 
 ROWS, GROUP = 300, np.arange(40, 160)

@@ -15,9 +15,9 @@ from scipy.stats import binomtest
 from sklearn import metrics as sk
 from sklearn.datasets import load_diabetes
 
-from neurokit.assessment.group_metrics import KINDS, Judged, group_metrics
 from neurokit.assessment.groups import GroupReport, by_group
-from neurokit.assessment.sensitive import BETWEEN as X  # a multiplication sign
+from neurokit.assessment.groups.metrics import KINDS, Judged, group_metrics
+from neurokit.assessment.groups.sensitive import BETWEEN as X  # a multiplication sign
 
 fairlearn_metrics = pytest.importorskip("fairlearn.metrics", reason="needs fairlearn")
 TITANIC = Path(__file__).parents[3] / "shared" / "data" / "titanic.csv"

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from neurokit.arguments import check_binds_two
-from neurokit.assessment.judged import Judged
+from neurokit.assessment.groups.judged import Judged
 from neurokit.assessment.measures import Answers, Statistic, statistics
 
 Array = np.ndarray[Any, Any]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from neurokit.assessment.judged import judged_rows
+from neurokit.assessment.groups.judged import judged_rows
 
 
 def test_the_positive_class_alone_gets_a_column_for_the_other() -> None:

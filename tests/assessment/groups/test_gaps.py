@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, norm
 
-from neurokit.assessment.gaps import difference_ends, pair_quantile, ratio_ends
+from neurokit.assessment.groups.gaps import difference_ends, pair_quantile, ratio_ends
 from neurokit.assessment.intervals import normal_quantile, wilson_ends
 
 

@@ -1,4 +1,4 @@
-"""Groups: how well a model does for each of them, with sizes and intervals, and how far apart they are."""
+"""Comparing: how well a model does for each group, with sizes and intervals, and how far apart they are."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from typing import Any, Final
 import numpy as np
 
 from neurokit.arguments import check_choice, check_count, suggests_arguments
-from neurokit.assessment.gaps import difference_ends, pair_quantile, ratio_ends
-from neurokit.assessment.group_metrics import KINDS, group_metrics
-from neurokit.assessment.group_report import Gap, Group, GroupReport, full_name
-from neurokit.assessment.group_statistics import GroupMetric
+from neurokit.assessment.groups.gaps import difference_ends, pair_quantile, ratio_ends
+from neurokit.assessment.groups.judged import Judged, judged_rows
+from neurokit.assessment.groups.metrics import KINDS, group_metrics
+from neurokit.assessment.groups.report import Gap, Group, GroupReport, full_name
+from neurokit.assessment.groups.sensitive import SensitiveColumn, sensitive_columns, with_intersections
+from neurokit.assessment.groups.statistics import GroupMetric
 from neurokit.assessment.intervals import (
     Estimate,
     bootstrap,
@@ -24,10 +26,6 @@ from neurokit.assessment.intervals import (
     wilson,
     wilson_ends,
 )
-from neurokit.assessment.judged import Judged, judged_rows
-from neurokit.assessment.sensitive import SensitiveColumn, sensitive_columns, with_intersections
-
-__all__ = ["by_group", "GroupReport"]
 
 Array = np.ndarray[Any, Any]
 

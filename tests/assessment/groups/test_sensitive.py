@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from neurokit.assessment.sensitive import BETWEEN, sensitive_columns, with_intersections
+from neurokit.assessment.groups.sensitive import BETWEEN, sensitive_columns, with_intersections
 
 
 def test_categories_keep_their_order_and_unused_ones_are_left_out() -> None:
