@@ -468,4 +468,10 @@ def test_a_resumed_run_keeps_its_beginning_its_seconds_and_what_a_person_said_of
     assert again.created == first.created
     assert again.timings["seconds"] > first.timings["seconds"] * 0.9
     assert again.timings["seconds"] >= sum(again.timings["epochs"])
-    assert RunRecord.load(folder / "run.json").answers == {"license": "mit"}
+    answers = RunRecord.load(folder / "run.json").answers
+    assert answers["license"] == "mit"
+    assert answers["card"].keys() == {"sha256"}
+    card = folder / "README.md"
+    card.write_text(card.read_text(encoding="utf-8") + "\nIn my own words.\n", encoding="utf-8")
+    with pytest.raises(FileExistsError, match="was changed since it was written"):
+        neurokit.ModelCard.from_record(folder).save(folder)

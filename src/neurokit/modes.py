@@ -64,8 +64,11 @@ def trains_batch_norm(model: nn.Module) -> bool:
 
 
 def _stay_still(module: nn.Module, args: Any) -> None:
-    """Keep a frozen norm layer in ``eval()``, whoever calls ``train()``; a hook, and a plain function to be pickled."""
-    if module.training and keeps_still(module):
+    """Keep a frozen norm layer in ``eval()``, whoever calls ``train()``; a hook, and a plain function to be pickled.
+
+    A layer without momentum is let go: ``torch.optim.swa_utils.update_bn`` takes it away while it measures anew.
+    """
+    if module.training and keeps_still(module) and getattr(module, "momentum", 0.1) is not None:
         module.eval()
 
 

@@ -9,6 +9,7 @@ import pytest
 from sklearn import metrics
 
 from neurokit.assessment import Assessment
+from neurokit.assessment.calibration import with_temperature
 
 
 def _many(rows: int = 300, **options: Any) -> Assessment:
@@ -215,6 +216,31 @@ def test_a_temperature_is_not_applied_twice() -> None:
     assert test.calibrated(policy).to_dict()["calibration"]["temperature"] == policy.temperature
     again = validation.calibrated(policy).threshold(recall=0.9)
     assert again.temperature == pytest.approx(policy.temperature, rel=1e-3)
+
+
+def test_the_temperature_of_many_classes_is_none_of_one_against_the_rest() -> None:
+    many = _many()
+
+    policy = many.calibrated(3.0).one_vs_rest("cat").threshold(recall=0.9)
+    decided = many.one_vs_rest("cat").decide(policy)
+
+    cooled = many.calibrated(3.0).one_vs_rest("cat")
+    again = cooled.decide(policy)
+    assert policy.temperature == pytest.approx(cooled.temperature())
+    assert again.same_rows
+    assert decided.probability == pytest.approx(
+        with_temperature(many.one_vs_rest("cat").scores, policy.temperature)[:, 1]
+    )
+
+
+def test_rows_are_known_again_also_where_a_temperature_makes_them_alike() -> None:
+    y = np.repeat([0, 1], 50)
+    sure = Assessment.from_arrays(y, np.where(y, np.linspace(0.6, 0.99, 100), 0.1), kind="binary")
+
+    policy = sure.calibrated(sure.temperature()).threshold(recall=0.9, calibrate=False)
+
+    assert sure.decide(policy).same_rows
+    assert sure.one_vs_rest(0).digest != sure.one_vs_rest(1).digest
 
 
 def test_calibrated_probabilities_leave_the_original_and_the_answers_alone() -> None:

@@ -349,3 +349,15 @@ def test_a_misspelt_argument_gets_the_nearest() -> None:
     trainer = nk.Trainer(nn.Linear(2, 1), loss="mse")
     with pytest.raises(TypeError, match=r"assess has no argument 'sensitiv'\. Did you mean 'sensitive'"):
         nk.assess(trainer, torch.rand(4, 2), torch.rand(4), sensitiv="a")
+
+
+@pytest.mark.parametrize("columns", [1, 3])
+def test_a_label_that_is_no_number_is_refused_too(columns: int) -> None:
+    x = torch.rand(6, 2)
+    y = (torch.rand(6, columns) > 0.5).float()
+    trainer = nk.Trainer(nn.Linear(2, columns), loss="bce_with_logits")
+    trainer.fit(x, y, verbose=0, checks=False)
+    y[3, 0] = torch.nan
+
+    with pytest.raises(ValueError, match=r"in row 3 \(1 of 6"):
+        assess(trainer, x, y)

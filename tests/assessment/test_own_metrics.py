@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -50,6 +51,30 @@ def test_card_report_and_other_assessments_take_them_as_they_are(trainer: nk.Tra
     assert "f2" not in found.calibrated(2.0).metrics
     with pytest.raises(ValueError, match="no metric 'f2' here"):
         found.lift("f2")
+
+
+def strict(y_true: np.ndarray, y_pred: np.ndarray) -> float:
+    if len(set(y_true.tolist())) < 2:
+        raise ValueError("one class")
+    return float((y_true == y_pred).mean())
+
+
+def test_a_metric_that_refuses_some_resamples_or_all_rows_takes_nothing_else_down(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    trainer = nk.Trainer(nn.Linear(2, 2), loss="cross_entropy", metrics=[strict])
+    x = torch.randn(64, 2)
+    y = torch.zeros(64, dtype=torch.int64)
+    y[:2] = 1
+
+    found = nk.assess(trainer, x, y)
+    assert found.metrics["strict"] == pytest.approx(float(found.metrics["accuracy"]))
+    assert pickle.loads(pickle.dumps(found)).metrics["strict"] == found.metrics["strict"]
+
+    weighted = nk.assess(trainer, x, y, sample_weight=torch.rand(64) + 0.1)
+    assert math.isnan(weighted.metrics["strict"])
+    assert weighted.verdict()
+    assert "own metrics cannot be told of these rows" in caplog.text
 
 
 def test_weights_and_rows_that_count_for_nothing_are_the_trainers_own() -> None:

@@ -71,8 +71,7 @@ def test_a_band_that_does_not_pay_stays_shut_wherever_the_threshold_lies() -> No
 
 
 def test_costs_that_make_an_action_cost_the_same_at_any_probability_are_no_division_by_zero() -> None:
-    costs = checked_costs({"tn": 1, "fp": 3, "fn": 1.5, "tp": -5, "abstain": 0})
-    costs["false_negative"] = 1.0
+    costs = checked_costs({"tn": 1, "fp": 3, "fn": 1.5, "tp": -5}) | {"false_negative": 1.0, "abstain": 0.0}
 
     low, high = abstain_band(0.3, costs, None)
 

@@ -302,3 +302,16 @@ def test_a_model_frozen_as_a_whole_is_refused_by_fit() -> None:
     freeze(model)
     with pytest.raises(ValueError, match="requires_grad"):
         nk.Trainer(model, loss="cross_entropy", device="cpu").fit(X, Y, verbose=0)
+
+
+def test_statistics_that_torch_measures_anew_for_an_average_are_measured() -> None:
+    model = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.Linear(4, 2))
+    freeze(model, depth=-1)
+    x = 5 + 2 * torch.randn(64, 4)
+    averaged = torch.optim.swa_utils.AveragedModel(model)
+
+    torch.optim.swa_utils.update_bn([x], averaged)
+
+    expected = model[0](x).mean(0)
+    assert torch.allclose(averaged.module[1].running_mean, expected, atol=1e-4)
+    assert torch.equal(model[1].running_mean, torch.zeros(4))

@@ -465,6 +465,7 @@ class Assessment:
         scores = with_temperature(self.scores, value)
         made = self._with(Answers(self.kind, self.y_true, self.y_pred, scores, self.weight))
         made.temperature_applied = self.temperature_applied * value
+        made.digest = self.digest
         return made
 
     @suggests_arguments
@@ -479,8 +480,8 @@ class Assessment:
         """
         self.ask("one_vs_rest", "binary", "multiclass", "multilabel")
         known = self.names
-        if not isinstance(name, str) and 0 <= int(name) < len(known):
-            name = known[int(name)]
+        if isinstance(name, (int, np.integer)) and not isinstance(name, bool) and 0 <= name < len(known):
+            name = known[name]
         if name not in known:
             raise ValueError(f"There is no class {name!r}.{suggestions(str(name), known)} Classes: {', '.join(known)}.")
         index = known.index(str(name))
@@ -490,12 +491,15 @@ class Assessment:
         part = self._with(Answers("binary", true, told, np.stack([1 - chosen, chosen], axis=1), self.weight))
         part.class_names = [f"not {name}", str(name)]
         part.training = self._share_of_training(index, part.class_names)
+        part.digest = hashlib.sha256(f"{self.digest} {index}".encode()).hexdigest()
+        if self.kind == "multiclass":
+            part.temperature_applied = 1.0  # that of many classes is none of two
         return part
 
     def _share_of_training(self, index: int, names: list[str]) -> dict[str, Any]:
         """How often one class or label was true in training, as two classes."""
         rows, counts = self.training.get("rows") or 0, list((self.training.get("counts") or {}).values())
-        if not counts:
+        if len(counts) != len(self.names):
             return {}
         return {"rows": rows, "counts": dict(zip(names, (rows - counts[index], counts[index]), strict=True))}
 
@@ -564,7 +568,7 @@ class Assessment:
             )
         left = policy.temperature / self.temperature_applied  # of one that was applied by calibrated, nothing
         probability = with_temperature(self.scores, left)[:, 1]
-        same_rows = policy.chosen_on.get("sha256") == self._told_apart()["sha256"]
+        same_rows = policy.chosen_on.get("sha256") == self.digest
         if same_rows:
             logger.warning(
                 "The policy was chosen on these very rows, so that counts and cost look better than they are. Choose "
@@ -577,11 +581,15 @@ class Assessment:
         return self.decisions
 
     def _told_apart(self) -> dict[str, Any]:
-        """What tells these rows from others: name, number, and a digest of what is true and said of them."""
+        """What tells these rows from others."""
+        return {"name": self.name, "n": self.n, "sha256": self.digest}
+
+    @cached_property
+    def digest(self) -> str:
+        """The SHA-256 of what is true and said of these rows; that of a calibrated assessment is the original's."""
         content = hashlib.sha256(self.y_true.tobytes())
-        content.update(self.y_pred.tobytes())
-        content.update(self.scores.argsort(axis=None, kind="stable").tobytes())  # which no temperature changes
-        return {"name": self.name, "n": self.n, "sha256": content.hexdigest()}
+        content.update(np.ascontiguousarray(self.scores).tobytes())
+        return content.hexdigest()
 
     def by_group(self, sensitive: Any = None, **options: Any) -> GroupReport:
         """Return metrics for each group, with sizes, intervals, gaps and the worst group named.
@@ -685,7 +693,7 @@ class Assessment:
     def _with(self, answers: Answers) -> Assessment:
         """The same rows with other answers."""
         made = copy.copy(self)
-        for computed in ("metrics", "baseline", "groups"):
+        for computed in ("metrics", "baseline", "groups", "digest"):
             made.__dict__.pop(computed, None)
         made.answers, made.decisions, made.findings, made._lifts = answers, None, list(self.findings), {}
         made.own = {}  # they are of the model's outputs as they were

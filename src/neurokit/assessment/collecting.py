@@ -239,7 +239,7 @@ def _answers(given: _Given) -> tuple[Answers, Array]:
             "position. Rows of one picture or text are not independent, so that intervals would be too narrow. Use "
             "Assessment.from_arrays with one score a row."
         )
-    if task.kind == "regression" and not bool(torch.isfinite(true).all()):
+    if not bool(torch.isfinite(true).all()):
         bad = (~torch.isfinite(true.reshape(len(true), -1))).any(1).nonzero()
         raise ValueError(
             f"y holds NaN or an infinite number, first in row {int(bad[0])} ({len(bad)} of {len(true)}). Leave these "

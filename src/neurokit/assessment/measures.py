@@ -79,7 +79,9 @@ def measure(answers: Answers, *, confidence: float, seed: int, resamples: int = 
     costly = {"roc_auc"} if answers.kind == "multiclass" and answers.scores.shape[1] > MANY_CLASSES else set()
     for names, draws in ((known.keys() - found.keys() - costly, resamples), (costly, 0)):
         drawn = {name: known[name] for name in sorted(names)}
-        found |= bootstrap(drawn, len(answers), seed=seed, confidence=confidence, resamples=draws)
+        found |= bootstrap(
+            drawn, len(answers), seed=seed, confidence=confidence, resamples=draws, width=_curves(answers)
+        )
     return {name: found[name] for name in known}
 
 
@@ -115,6 +117,11 @@ def roc_auc(true: Array, score: Array) -> float:
     return _ranked(true, score, None, _area)(np.ones(len(true), dtype=np.int64))
 
 
+def _curves(answers: Answers) -> int:
+    """How many curves a resample costs: one for each class or label, where there are more than two."""
+    return answers.scores.shape[1] if answers.kind in ("multiclass", "multilabel") else 1
+
+
 def lift(answers: Answers, other: Answers, metric: str, *, confidence: float, seed: int) -> Estimate:
     """Return by how much answers are better than other answers to the same rows, resampled in pairs.
 
@@ -138,7 +145,7 @@ def lift(answers: Answers, other: Answers, metric: str, *, confidence: float, se
         fixed.append(theirs(counts))
         return worth(ours(counts)) - worth(fixed[-1])
 
-    found = bootstrap({metric: paired}, len(answers), seed=seed, confidence=confidence)[metric]
+    found = bootstrap({metric: paired}, len(answers), seed=seed, confidence=confidence, width=_curves(answers))[metric]
     alone = _RATES[answers.kind](answers, confidence).get(metric) if answers.weight is None else None
     if alone is None or max(fixed) > min(fixed):
         return found
@@ -199,6 +206,7 @@ def _of_many(answers: Answers) -> dict[str, Statistic]:
         return _ranked(answers.y_true == index, answers.scores[:, index], answers.weight, _area)
 
     present = np.unique(answers.y_true).tolist()
+    areas = list(map(area, present)) if len(present) <= MANY_CLASSES else []
     return {
         "accuracy": _mean(answers.y_true == answers.y_pred, answers.weight),
         "balanced_accuracy": counted(totals.balanced_accuracy),
@@ -206,7 +214,7 @@ def _of_many(answers: Answers) -> dict[str, Statistic]:
         "recall": counted(totals.recall),
         "f1": counted(totals.f1),
         "matthews_corrcoef": counted(totals.matthews_corrcoef),
-        "roc_auc": _average(list(map(area, present)) if len(present) <= MANY_CLASSES else map(area, present)),
+        "roc_auc": _average(lambda: areas or map(area, present)),  # of very many, made again: their orders take memory
         "log_loss": _mean(answers.losses(), answers.weight),
     }
 
@@ -269,8 +277,8 @@ def _of_labels(answers: Answers) -> dict[str, Statistic]:
         "precision": counted(totals.precision),
         "recall": counted(totals.recall),
         "f1": counted(totals.f1),
-        "roc_auc": _average(areas),
-        "average_precision": _average(precisions),
+        "roc_auc": _average(lambda: areas),
+        "average_precision": _average(lambda: precisions),
         "log_loss": _mean(answers.losses(), weight),
     }
 
@@ -341,11 +349,11 @@ def _mean(values: Array, weight: Array | None) -> Statistic:
     return statistic
 
 
-def _average(statistics: Iterable[Statistic]) -> Statistic:
-    """The mean over classes or labels, of those for which there is a number; an iterator is gone through once."""
+def _average(statistics: Callable[[], Iterable[Statistic]]) -> Statistic:
+    """The mean over classes or labels, of those for which there is a number."""
 
     def statistic(counts: Array) -> float:
-        found = [value for value in (one(counts) for one in statistics) if math.isfinite(value)]
+        found = [value for value in (one(counts) for one in statistics()) if math.isfinite(value)]
         return float(np.mean(found)) if found else math.nan
 
     return statistic

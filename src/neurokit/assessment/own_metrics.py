@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import math
+import warnings
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +18,8 @@ from neurokit.metrics import MetricSet
 from neurokit.task import Task
 
 Array = np.ndarray[Any, Any]
+
+logger = logging.getLogger("neurokit")
 
 OWN_RESAMPLES = 200  # a function of a user's may take milliseconds a call
 
@@ -37,19 +43,35 @@ def own_statistics(
         >>> own["top_2_accuracy"](np.array([1, 1]))
         0.5
     """
-    resolved = MetricSet.resolve(metrics, task)
-    last: list[Any] = [None, {}]  # all of them are computed together, once for each resample
-
-    def computed(counts: Array) -> dict[str, float]:
-        if last[0] is not counts:
-            rows = torch.from_numpy(np.repeat(np.arange(len(counts)), counts))
-            fresh = resolved.fresh()
-            fresh.update(predictions[rows], targets[rows], None if weight is None else weight[rows])
-            last[:] = [counts, fresh.compute()]
-        return dict(last[1])
-
-    def statistic(name: str) -> Statistic:
-        return lambda counts: computed(counts)[name]
-
+    own = _Own(MetricSet.resolve(metrics, task), predictions, targets, weight)
     taken = set(known)
-    return {name: statistic(name) for name in resolved.names if name not in taken}
+    return {name: partial(own.value, name) for name in own.metrics.names if name not in taken}
+
+
+class _Own:
+    """A trainer's metrics of some rows, all of them computed together, once for each resample."""
+
+    def __init__(self, metrics: MetricSet, predictions: Tensor, targets: Tensor, weight: Tensor | None) -> None:
+        self.metrics, self.predictions, self.targets, self.weight = metrics, predictions, targets, weight
+        self._counts: Array | None = None
+        self._values: dict[str, float] = {}
+
+    def value(self, name: str, counts: Array) -> float:
+        """Return one of them; NaN where it cannot be told, as of a resample without one of the classes."""
+        if self._counts is not counts:
+            self._counts, self._values = counts, self._computed(counts)
+        return self._values.get(name, math.nan)
+
+    def _computed(self, counts: Array) -> dict[str, float]:
+        rows = torch.from_numpy(np.repeat(np.arange(len(counts)), counts))
+        weight = None if self.weight is None else self.weight[rows]
+        fresh = self.metrics.fresh()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of a resample without one of the classes
+                fresh.update(self.predictions[rows], self.targets[rows], weight)
+                return fresh.compute()
+        except Exception as error:  # a function of the user's
+            if (counts == 1).all():
+                logger.warning("The trainer's own metrics cannot be told of these rows: %s", error)
+            return {}

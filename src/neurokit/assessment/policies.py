@@ -201,10 +201,11 @@ def checked_costs(costs: Any) -> dict[str, float]:
             )
         check_number(f"costs[{name!r}]", cost, "a number", math.isfinite, such_as=1.0)
         found[known] = float(cost)
-    if "abstain" in found and found["abstain"] <= min(found["true_positive"], found["true_negative"]):
+    dearest = max(found["true_positive"], found["true_negative"])
+    if "abstain" in found and found["abstain"] <= dearest:
         raise ValueError(
-            f"costs['abstain'] is {found['abstain']:g}, no more than a right answer costs: then nothing would ever be "
-            "decided. Pass what a person's look at a row costs."
+            f"costs['abstain'] is {found['abstain']:g}, no more than a right answer may cost ({dearest:g}): then it "
+            "would pay to leave sure answers to a person. Pass what a person's look at a row costs."
         )
     for wrong, right in (("false_positive", "true_negative"), ("false_negative", "true_positive")):
         if found[wrong] <= found[right]:
@@ -316,15 +317,17 @@ def abstain_band(
         (0.2, 0.8)
     """
     if isinstance(width, Sequence):
+        if len(width) != 2:
+            raise ValueError(f"abstain is a half width, or two probabilities, got {width!r}. Pass abstain=(0.4, 0.6).")
         low, high = width
-        if not low <= threshold <= high:
+        if not low <= min(threshold, 1.0) <= high:
             raise ValueError(
                 f"abstain={tuple(width)} does not hold the threshold, {threshold:.3g}, where rows are uncertain. Pass "
                 "two probabilities around it, or the half width of a band."
             )
         return float(low), float(high)
     if width is not None:
-        return max(0.0, threshold - width), min(1.0, threshold + width)
+        return max(0.0, threshold - width), max(min(1.0, threshold + width), threshold)
     if costs is None or "abstain" not in costs:
         return None
     price = costs["abstain"]

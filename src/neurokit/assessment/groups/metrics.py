@@ -74,10 +74,11 @@ def group_metrics(judged: Judged, metrics: Any = None) -> tuple[list[GroupMetric
         plain = asked.lower().replace(" ", "_").replace("-", "_")
         plain = plain if plain in known else _OTHER_NAMES.get(plain, plain)
         if plain not in known:
+            near = suggestions(asked, [*known, *(one for one, meant in _OTHER_NAMES.items() if meant in known)])
             needs = " It needs scores, and none were passed." if plain in _NEED_SCORES and judged.scores is None else ""
             raise ValueError(
                 f"by_group knows no metric {asked!r} for a {judged.kind} task.{needs}"
-                f"{suggestions(asked, [*known, *_OTHER_NAMES])} It knows {', '.join(known)}; any other can be passed "
+                f"{near} It knows {', '.join(known)}; any other can be passed "
                 "as a function of (y_true, y_pred)."
             )
         called = name if isinstance(metrics, Mapping) else plain
