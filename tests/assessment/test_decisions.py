@@ -5,25 +5,13 @@ import json
 import numpy as np
 import pytest
 
+from assessment.calibrated import calibrated_assessment
 from neurokit.assessment import Assessment, Policy
 from neurokit.assessment.policies import checked_costs
 
 
-def _assessment(rows: int = 400, seed: int = 0, name: str = "validation", **options: object) -> Assessment:
-    """Calibrated probabilities, with labels drawn from them."""
-    generator = np.random.default_rng(seed)
-    p = generator.beta(0.7, 1.2, rows)
-    y = (generator.uniform(size=rows) < p).astype(int)
-    return Assessment.from_arrays(y, p, kind="binary", class_names=["no", "yes"], name=name, **options)
-
-
-def _cost(assessment: Assessment, threshold: float, costs: dict[str, float]) -> float:
-    told, true = assessment.scores[:, 1] >= threshold, assessment.y_true == 1
-    return costs["false_positive"] * (told & ~true).sum() + costs["false_negative"] * (~told & true).sum()
-
-
 def test_decisions_count_actions_outcomes_and_cost_as_a_loop_would() -> None:
-    test = _assessment(200, seed=1, name="test")
+    test = calibrated_assessment(200, seed=1, name="test")
     costs = {"false_positive": 2.0, "false_negative": 7.0, "abstain": 0.5}
     policy = Policy(0.4, 1.0, "yes", "no", band=(0.3, 0.6), costs=checked_costs(costs))
 
@@ -45,7 +33,7 @@ def test_decisions_count_actions_outcomes_and_cost_as_a_loop_would() -> None:
 
 
 def test_each_decision_has_action_probability_and_margin() -> None:
-    test = _assessment(50, seed=2, name="test")
+    test = calibrated_assessment(50, seed=2, name="test")
 
     table = test.decide(Policy(0.4, 1.0, "yes", "no")).to_frame()
 
@@ -73,19 +61,19 @@ def test_a_policy_brings_its_temperature_to_other_rows() -> None:
 
 def test_leaving_rows_to_a_person_is_no_saving() -> None:
     with pytest.raises(ValueError, match=r"costs has no price for that.*'abstain': 0\.5"):
-        _assessment().threshold(costs={"fp": 1, "fn": 1}, abstain=0.45)
+        calibrated_assessment().threshold(costs={"fp": 1, "fn": 1}, abstain=0.45)
     by_hand = Policy(0.5, 1.0, "yes", "no", band=(0.1, 0.9), costs=checked_costs({"fp": 1, "fn": 1}))
-    assert _assessment(name="test").decide(by_hand).cost is None
+    assert calibrated_assessment(name="test").decide(by_hand).cost is None
 
 
 def test_deciding_on_the_rows_that_chose_is_pointed_out_whatever_they_are_called(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    chosen, others = _assessment(name="test"), _assessment(seed=1, name="test")
+    chosen, others = calibrated_assessment(name="test"), calibrated_assessment(seed=1, name="test")
     policy = chosen.threshold(recall=0.9)
 
     assert not others.decide(policy).same_rows
     assert not caplog.text
-    renamed = _assessment(name="validation")
+    renamed = calibrated_assessment(name="validation")
     assert renamed.decide(policy).same_rows
     assert "chosen on these very rows" in caplog.text

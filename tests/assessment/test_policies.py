@@ -6,16 +6,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import precision_score, recall_score
 
+from assessment.calibrated import calibrated_assessment
 from neurokit.assessment import Assessment, Policy
 from neurokit.assessment.policies import abstain_band, checked_costs, theoretical_threshold
-
-
-def _assessment(rows: int = 400, seed: int = 0, name: str = "validation", **options: object) -> Assessment:
-    """Calibrated probabilities, with labels drawn from them."""
-    generator = np.random.default_rng(seed)
-    p = generator.beta(0.7, 1.2, rows)
-    y = (generator.uniform(size=rows) < p).astype(int)
-    return Assessment.from_arrays(y, p, kind="binary", class_names=["no", "yes"], name=name, **options)
 
 
 def _cost(assessment: Assessment, threshold: float, costs: dict[str, float]) -> float:
@@ -27,7 +20,7 @@ def _cost(assessment: Assessment, threshold: float, costs: dict[str, float]) -> 
     "costs", [{"false_positive": 1, "false_negative": 8}, {"false_positive": 3, "false_negative": 1}]
 )
 def test_no_other_threshold_is_cheaper_on_the_rows_it_was_chosen_on(costs: dict[str, float]) -> None:
-    validation = _assessment()
+    validation = calibrated_assessment()
 
     policy = validation.threshold(costs=costs, calibrate=False)
 
@@ -37,7 +30,7 @@ def test_no_other_threshold_is_cheaper_on_the_rows_it_was_chosen_on(costs: dict[
 
 
 def test_a_target_precision_or_recall_is_reached_and_gives_away_least_of_the_other() -> None:
-    validation = _assessment()
+    validation = calibrated_assessment()
     true, p = validation.y_true, validation.scores[:, 1]
 
     precise = validation.threshold(precision=0.8, calibrate=False).threshold
@@ -115,7 +108,7 @@ def test_costs_come_as_a_dict_or_a_table_and_wrong_ones_are_named() -> None:
 @pytest.mark.parametrize("given", [{}, {"precision": 0.9, "recall": 0.9}], ids=["none", "two"])
 def test_a_threshold_has_one_goal(given: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="chosen by one goal"):
-        _assessment().threshold(**given)
+        calibrated_assessment().threshold(**given)
 
 
 def test_what_cannot_be_decided_is_said() -> None:
@@ -125,9 +118,9 @@ def test_what_cannot_be_decided_is_said() -> None:
     with pytest.raises(ValueError, match=r"No threshold reaches a precision of 1 on these rows: the best is 0.5"):
         Assessment.from_arrays([0, 1, 0], [0.9, 0.8, 0.7], kind="binary").threshold(precision=1.0)
     with pytest.raises(TypeError, match=r"decide takes a policy, got 0\.5"):
-        _assessment().decide(0.5)
+        calibrated_assessment().decide(0.5)
     with pytest.raises(ValueError, match="The policy tells 'a' from 'b'"):
-        _assessment().decide(Policy(0.5, 1.0, "b", "a"))
+        calibrated_assessment().decide(Policy(0.5, 1.0, "b", "a"))
     named = Assessment.from_arrays([0, 1], [0.1, 0.9], kind="binary", class_names=["act", "abstain"])
     assert named.threshold(recall=0.5).positive == "abstain"
     with pytest.raises(ValueError, match="A class is named 'abstain'"):

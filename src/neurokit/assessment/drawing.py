@@ -147,10 +147,7 @@ class Plots:
 
         self._of.roc()
         axes = _axes(ax, (4.6, 4.4))
-        for name, happened, score in self._drawn():
-            RocCurveDisplay.from_predictions(
-                happened, score, name=name, ax=axes, sample_weight=self._of.weight, plot_chance_level=False
-            )
+        self._curves(RocCurveDisplay, axes)
         axes.plot([0, 1], [0, 1], "--", color="0.45", label="chance")
         axes.set(xlabel="false positive rate", ylabel="true positive rate")
         axes.legend(loc="lower right", fontsize="small")
@@ -163,13 +160,17 @@ class Plots:
 
         self._of.precision_recall()
         axes = _axes(ax, (4.6, 4.4))
-        for name, happened, score in self._drawn():
-            PrecisionRecallDisplay.from_predictions(
-                happened, score, name=name, ax=axes, sample_weight=self._of.weight, plot_chance_level=False
-            )
+        self._curves(PrecisionRecallDisplay, axes)
         axes.set(xlabel="recall", ylabel="precision", ylim=(-0.02, 1.05))
         axes.legend(loc="lower left", fontsize="small")
         return axes
+
+    def _curves(self, display: Any, axes: Axes) -> None:
+        """Draw one curve for each class that gets one, by a display of scikit-learn's."""
+        for name, happened, score in self._drawn():
+            display.from_predictions(
+                happened, score, name=name, ax=axes, sample_weight=self._of.weight, plot_chance_level=False
+            )
 
     def _drawn(self) -> list[tuple[str, Any, Any]]:
         """The classes that get a curve: all, or those with the smallest area under theirs."""

@@ -364,8 +364,7 @@ def _ranked(true: Array, score: Array, weight: Array | None, number: Callable[[A
 
     @functools.cache
     def ordered() -> tuple[Array, Array, Array]:
-        order = score.argsort(kind="stable")[::-1]
-        ends = np.append(np.flatnonzero(np.diff(score[order])), len(order) - 1)  # rows of one score are passed together
+        order, ends = falling(score)
         return order, true[order].astype(np.float64), ends
 
     def statistic(counts: Array) -> float:
@@ -375,6 +374,12 @@ def _ranked(true: Array, score: Array, weight: Array | None, number: Callable[[A
         return number(hits, above - hits)
 
     return statistic
+
+
+def falling(score: Array) -> tuple[Array, Array]:
+    """The rows from the highest score to the lowest, and where in them each distinct score ends."""
+    order = score.argsort(kind="stable")[::-1]
+    return order, np.append(np.flatnonzero(np.diff(score[order])), len(order) - 1)
 
 
 def _area(hits: Array, misses: Array) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 
 from neurokit.arguments import check_number, suggestions
 from neurokit.assessment.calibration import fit_temperature, with_temperature
-from neurokit.assessment.measures import Answers
+from neurokit.assessment.measures import Answers, falling
 
 Array = np.ndarray[Any, Any]
 Band = float | tuple[float, float] | None
@@ -297,11 +297,9 @@ def threshold_for(y_true: Array, probability: Array, weight: Array | None, goal:
 def _above(y_true: Array, probability: Array, weight: Array | None) -> tuple[Array, Array, Array]:
     """True and false positives from each distinct probability on, and these, falling."""
     weights = np.ones(len(y_true)) if weight is None else weight
-    order = probability.argsort(kind="stable")[::-1]
-    values = probability[order]
-    ends = np.append(np.flatnonzero(np.diff(values)), len(values) - 1)
+    order, ends = falling(probability)
     hits = np.cumsum((weights * y_true)[order])[ends]
-    return hits, np.cumsum(weights[order])[ends] - hits, values[ends]
+    return hits, np.cumsum(weights[order])[ends] - hits, probability[order][ends]
 
 
 def abstain_band(

@@ -108,11 +108,13 @@ class InMemoryLoader:
 
     def targets(self, most: int) -> Any:
         """Return the targets of the rows of this loader; ``None`` without, or with more than so many numbers a row."""
+        if self.y is None:
+            return None
         rows, sizes = self.rows, []
-        map_leaves(lambda column, _: sizes.append(column[:1].numel()), () if self.y is None else self.y, "y")
-        if not sizes or max(sizes) > most or rows is None:
-            return self.y if sizes and max(sizes) <= most else None
-        return map_leaves(lambda column, _: _gather(column, rows), self.y, "y")
+        map_leaves(lambda column, _: sizes.append(column[:1].numel()), self.y, "y")
+        if max(sizes, default=most + 1) > most:
+            return None
+        return self.y if rows is None else map_leaves(lambda column, _: _gather(column, rows), self.y, "y")
 
     def around(self, found: list[NotFinite]) -> Batch:
         """Return a batch that holds the first rows that are not finite, and others beside them."""
