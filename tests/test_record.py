@@ -22,8 +22,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import neurokit
 from neurokit import record as room
-from neurokit.checkpoint import Limits
 from neurokit.record import RunRecord, collect_versions, describe, fingerprint, git_state, hardware
+from neurokit.storage import Limits
 
 
 def filled() -> RunRecord:

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 
 import neurokit as nk
 from neurokit import torch_files
-from neurokit.checkpoint import CheckpointError, load_weights
+from neurokit.checkpoint import load_weights
+from neurokit.storage import CheckpointError
 from neurokit.torch_files import _check_tensors, _chosen, _RefusedError, _tensors
 
 

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from neurokit.callbacks import ReduceLROnPlateau as ReduceLROnPlateau
     from neurokit.callbacks import TensorBoard as TensorBoard
     from neurokit.cards import ModelCard as ModelCard
-    from neurokit.checkpoint import Limits as Limits
     from neurokit.data import Batch as Batch
     from neurokit.devices import describe_device as describe_device
     from neurokit.devices import select_device as select_device
@@ -49,6 +48,7 @@ if TYPE_CHECKING:
     from neurokit.record import RunRecord as RunRecord
     from neurokit.seeding import seed_everything as seed_everything
     from neurokit.seeding import seeded as seeded
+    from neurokit.storage import Limits as Limits
     from neurokit.torch_files import import_pt as import_pt
     from neurokit.trainer import StepOutput as StepOutput
     from neurokit.trainer import Trainer as Trainer
@@ -82,7 +82,7 @@ _ROOMS = {
     "seeding": ["seed_everything", "seeded"],
     "devices": ["select_device", "describe_device"],
     "diagnostics": ["diagnose", "Finding"],
-    "checkpoint": ["Limits"],
+    "storage": ["Limits"],
     "torch_files": ["import_pt"],
     "plots": ["plots"],
     "transfer": ["transfer", "fine_tune"],

@@ -12,8 +12,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, ParamSpec, TypeVar
 
 import numpy as np
-from torch import nn
-from torch.nn.parameter import is_lazy
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -155,6 +153,9 @@ def check_path(name: str, path: Any) -> None:
 
 def check_model(model: Any) -> None:
     """Refuse what is no module, and one whose parameters have no values or cannot learn."""
+    from torch import nn  # loaded here: everything else in this file is asked where there is no torch
+    from torch.nn.parameter import is_lazy
+
     if isinstance(model, type) and issubclass(model, nn.Module):
         raise TypeError(f"model is the class {model.__name__}, not a model. Pass {model.__name__}(...).")
     if not isinstance(model, nn.Module):
@@ -176,6 +177,8 @@ def check_model(model: Any) -> None:
 
 def _made(found: Any) -> str:
     """How a module comes from what was passed for one."""
+    from torch import nn
+
     if "keras" in type(found).__module__:
         return "This one is Keras's: build it of torch.nn's layers."
     if isinstance(found, (list, tuple)) and all(isinstance(one, nn.Module) for one in found) and found:

@@ -26,10 +26,10 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from neurokit import __version__
-from neurokit.checkpoint import Limits, check_exists, open_regular, parse_json, replace_file
 from neurokit.data.memory import InMemoryLoader
 from neurokit.devices import describe_device
 from neurokit.signature import balance
+from neurokit.storage import Limits, check_exists, open_regular, parse_json, replace_file
 from neurokit.summary import layer_table
 from neurokit.task import Task, in_words
 

@@ -25,16 +25,8 @@ from typing import Any, BinaryIO
 import torch
 from torch import Tensor
 
-from neurokit.checkpoint import (
-    CheckpointError,
-    Limits,
-    check_exists,
-    identity,
-    open_regular,
-    read_json,
-    read_tensors,
-    save_weights,
-)
+from neurokit.checkpoint import identity, read_tensors, save_weights
+from neurokit.storage import CheckpointError, Limits, check_exists, open_regular, read_json
 
 SLACK_BYTES = 64 << 20  # beside what is in proportion to the file
 MOST_VALUES = 1_000_000  # tensors and others, in lists and dicts that may hold each other many times

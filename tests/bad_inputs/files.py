@@ -20,9 +20,9 @@ from torch import nn
 import neurokit as nk
 from bad_inputs.corpus import Case, classifier, labels, rows
 from neurokit import Trainer
-from neurokit.checkpoint import CheckpointError
 from neurokit.checkpoint.folder import _seal
 from neurokit.seeding import preserved_rng
+from neurokit.storage import CheckpointError
 
 FOLDER = Path(tempfile.mkdtemp())  # beside the test's own folder, in which nothing may be written
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)

@@ -15,8 +15,8 @@ from torch import nn
 
 from neurokit import checkpoint
 from neurokit.callbacks import EMA, Callback, LambdaCallback, ModelCheckpoint
-from neurokit.checkpoint.files import beside
 from neurokit.record import RunRecord
+from neurokit.storage.files import beside
 
 NAN = math.nan
 

@@ -18,9 +18,10 @@ import pytest
 import torch
 
 from neurokit import __version__, checkpoint
-from neurokit.checkpoint import CheckpointError, UnknownFormatError, files, folder, process
-from neurokit.checkpoint.files import beside
-from neurokit.checkpoint.process import Process, this_process
+from neurokit.checkpoint import UnknownFormatError, folder
+from neurokit.storage import CheckpointError, files, process
+from neurokit.storage.files import beside
+from neurokit.storage.process import Process, this_process
 
 FILES = ("model.safetensors", "state.safetensors", "state.json", "meta.json")
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from neurokit.checkpoint import RunLock, lock, refuse_if_held
-from neurokit.checkpoint.process import this_process
+from neurokit.storage.process import this_process
 
 
 def hold(folder: Path, said: Any, forks: bool) -> None:

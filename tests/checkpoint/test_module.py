@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from neurokit.checkpoint import CheckpointError, load_module, load_weights, match, save_weights
+from neurokit.checkpoint import load_module, load_weights, match, save_weights
+from neurokit.storage import CheckpointError
 
 
 def net(hidden: int = 4) -> nn.Sequential:

@@ -11,7 +11,8 @@ from torch import Tensor, nn, optim
 from torch.optim import Optimizer
 
 from neurokit import checkpoint
-from neurokit.checkpoint import CheckpointError, load_optimizer_state, match_optimizer, optimizer_state
+from neurokit.checkpoint import load_optimizer_state, match_optimizer, optimizer_state
+from neurokit.storage import CheckpointError
 
 Build = Callable[[list[nn.Parameter]], Optimizer]
 

@@ -15,8 +15,9 @@ from hypothesis import given
 from torch import Tensor, nn
 
 import neurokit
-from neurokit.checkpoint import CheckpointError, Limits, load_weights, save_weights
+from neurokit.checkpoint import load_weights, save_weights
 from neurokit.checkpoint.tensors import DTYPES
+from neurokit.storage import CheckpointError, Limits
 
 
 def sample(dtype: torch.dtype, *shape: int) -> Tensor:

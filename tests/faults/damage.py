@@ -12,7 +12,8 @@ from pathlib import Path
 import torch
 
 from neurokit import checkpoint
-from neurokit.checkpoint import CheckpointError, UnknownFormatError
+from neurokit.checkpoint import UnknownFormatError
+from neurokit.storage import CheckpointError
 
 GOAL = "Bit flips (this many) and truncations (a fifth) of each file of a checkpoint: all detected, the file named"
 CI = 1000

@@ -21,9 +21,9 @@ from faults.fresh import in_a_fresh_process
 from faults.system import READING, WRITING, Watch
 from faults.training import ending, train
 from neurokit import Callback, checkpoint
-from neurokit.checkpoint import CheckpointError
-from neurokit.checkpoint.files import beside
 from neurokit.record import RunRecord
+from neurokit.storage import CheckpointError
+from neurokit.storage.files import beside
 
 GOAL = "ENOSPC, EIO, EACCES, EINTR at the n-th call, for all n, in save, replace, prune, resume and log; and in fit"
 CI = 40

@@ -12,7 +12,7 @@ from typing import Any
 
 from neurokit.arguments import suggests_arguments
 from neurokit.callbacks.callback import Callback, Logs
-from neurokit.checkpoint import append_to_file, make_folders, replace_file
+from neurokit.storage import append_to_file, make_folders, replace_file
 
 
 class CSVLogger(Callback):

@@ -19,6 +19,7 @@ from neurokit.checkpoint import RunLock
 from neurokit.record import RunRecord
 from neurokit.signals import NOTICES
 from neurokit.state import TrainingState
+from neurokit.storage import make_folders
 
 
 class ModelCheckpoint(Callback):
@@ -135,7 +136,7 @@ class ModelCheckpoint(Callback):
         self._place = self.folder.absolute()
         self._lock, self._sound = RunLock(self._place), {}
         try:
-            checkpoint.make_folders(self._place)
+            make_folders(self._place)
             self._take_lock()
             checkpoint.check_writable(self._place)
             checkpoint.remove_leftovers(self._place)
@@ -245,7 +246,7 @@ class ModelCheckpoint(Callback):
         if self._lock.is_held():
             return
         if not self._place.exists():
-            checkpoint.make_folders(self._place)
+            make_folders(self._place)
             self.trainer._note(
                 f"{self._place} was removed or moved while this run wrote to it. It was made again, without the "
                 "checkpoints that were in it."

@@ -26,8 +26,8 @@ from neurokit.cards.markdown import escaped, heading, paragraph
 from neurokit.cards.questions import ASKED, Question, checked_answers, kept_name, missing
 from neurokit.cards.sections import places, sections
 from neurokit.cards.training import first_phase
-from neurokit.checkpoint import Limits
 from neurokit.record import RunRecord
+from neurokit.storage import Limits
 
 if TYPE_CHECKING:
     from neurokit.trainer import Trainer

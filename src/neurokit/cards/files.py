@@ -12,8 +12,8 @@ from neurokit.arguments import check_path
 from neurokit.cards.front_matter import OURS
 from neurokit.cards.gathering import MARKDOWN, RECORD, identity
 from neurokit.cards.questions import ASKED, NOT_ALWAYS, QUESTIONS, is_answer
-from neurokit.checkpoint import open_regular, replace_file
 from neurokit.record import RunRecord
+from neurokit.storage import open_regular, replace_file
 
 _MOST_READ = 1 << 24
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from neurokit.arguments import check_path, suggestions
-from neurokit.checkpoint import Limits
 from neurokit.data.batch import Batch
 from neurokit.probe import call, has_lazy_parameters
 from neurokit.record import RunRecord, collect_versions, describe
+from neurokit.storage import Limits
 from neurokit.summary import layer_table
 from neurokit.tree import map_tensors
 

@@ -21,9 +21,9 @@ from neurokit.cards.evaluation import places
 from neurokit.cards.markdown import picture, plain
 from neurokit.cards.numbers import counted, metric_name, number
 from neurokit.cards.training import is_rate
-from neurokit.checkpoint import check_exists
 from neurokit.plots import learning_curves
 from neurokit.record import RunRecord
+from neurokit.storage import check_exists
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,7 +8,6 @@ place once. Reading one runs no code, follows no path that it names, and stays w
 
 from __future__ import annotations
 
-from neurokit.checkpoint.files import CheckpointError, append_to_file, make_folders, replace_file
 from neurokit.checkpoint.folder import (
     UnknownFormatError,
     check_writable,
@@ -22,12 +21,11 @@ from neurokit.checkpoint.folder import (
     verify,
     write,
 )
-from neurokit.checkpoint.limits import Limits, open_regular
 from neurokit.checkpoint.lock import RunLock, refuse_if_held
 from neurokit.checkpoint.module import load_module, match
 from neurokit.checkpoint.optimizer import load_optimizer_state, match_optimizer, optimizer_state
-from neurokit.checkpoint.strict_json import parse_json, read_json
-from neurokit.checkpoint.tensors import check_exists, identity, load_weights, read_tensors, save_weights
+from neurokit.checkpoint.tensors import identity, load_weights, read_tensors, save_weights
+from neurokit.storage import CheckpointError, Limits
 
 __all__ = [
     "write",
@@ -49,15 +47,8 @@ __all__ = [
     "optimizer_state",
     "match_optimizer",
     "load_optimizer_state",
-    "replace_file",
-    "append_to_file",
-    "make_folders",
-    "parse_json",
-    "read_json",
     "read_tensors",
-    "check_exists",
     "identity",
-    "open_regular",
     "Limits",
     "CheckpointError",
     "UnknownFormatError",

@@ -18,7 +18,9 @@ import torch
 
 from neurokit import __version__
 from neurokit.arguments import suggestions
-from neurokit.checkpoint.files import (
+from neurokit.checkpoint.tensors import Content, pack_tensors, read_tensors
+from neurokit.checkpoint.tree import Tree, unpack
+from neurokit.storage.files import (
     CheckpointError,
     StrPath,
     all_beside,
@@ -35,10 +37,8 @@ from neurokit.checkpoint.files import (
     told_by_name,
     write_file,
 )
-from neurokit.checkpoint.limits import LIMITS, Limits, open_regular
-from neurokit.checkpoint.strict_json import MAX_JSON_BYTES, check_json, parse_json
-from neurokit.checkpoint.tensors import Content, pack_tensors, read_tensors
-from neurokit.checkpoint.tree import Tree, unpack
+from neurokit.storage.limits import LIMITS, Limits, open_regular
+from neurokit.storage.strict_json import MAX_JSON_BYTES, check_json, parse_json
 
 Found = TypeVar("Found")
 

@@ -13,10 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from neurokit.checkpoint.files import StrPath
-from neurokit.checkpoint.limits import Limits
-from neurokit.checkpoint.process import Process, is_alive, this_process
-from neurokit.checkpoint.strict_json import parse_json
+from neurokit.storage.files import StrPath
+from neurokit.storage.limits import Limits
+from neurokit.storage.process import Process, is_alive, this_process
+from neurokit.storage.strict_json import parse_json
 
 LOCK = ".lock"
 MAX_LOCK_BYTES = 4096

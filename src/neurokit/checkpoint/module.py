@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
 from neurokit.arguments import nearest
-from neurokit.checkpoint.files import CheckpointError
 from neurokit.checkpoint.tensors import dtype_name, identity
+from neurokit.storage.files import CheckpointError
 
 
 def match(module: nn.Module, tensors: Mapping[str, Any], source: str = "These weights") -> None:
@@ -29,7 +29,7 @@ def match(module: nn.Module, tensors: Mapping[str, Any], source: str = "These we
     Example:
         >>> match(nn.Linear(2, 1), {"weight": torch.ones(1, 3), "bias": torch.ones(1)})
         Traceback (most recent call last):
-        neurokit.checkpoint.files.CheckpointError: These weights do not fit Linear. Nothing was loaded.
+        neurokit.storage.files.CheckpointError: These weights do not fit Linear. Nothing was loaded.
           mismatched (1): weight is (1, 3) F32, and (1, 2) F32 in the module
           Build the module as the saved one was, load, and change it after that.
     """

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from neurokit.checkpoint.files import CheckpointError
+from neurokit.storage.files import CheckpointError
 
 # How an optimizer computes belongs to the machine, not to the run: these stay what the present optimizer has.
 _LOCAL = ("params", "param_names", "fused", "foreach", "capturable", "differentiable")

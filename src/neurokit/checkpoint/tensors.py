@@ -17,10 +17,9 @@ import torch
 from torch import Tensor
 from torch.nn.parameter import is_lazy
 
-from neurokit.arguments import suggestions
-from neurokit.checkpoint.files import CheckpointError, StrPath, replace_file
-from neurokit.checkpoint.limits import LIMITS, Limits, open_regular
-from neurokit.checkpoint.strict_json import parse_json
+from neurokit.storage.files import CheckpointError, StrPath, check_exists, replace_file
+from neurokit.storage.limits import LIMITS, Limits, open_regular
+from neurokit.storage.strict_json import parse_json
 
 DTYPES = {
     "F64": torch.float64,
@@ -100,14 +99,6 @@ def load_weights(path: StrPath, *, limits: Limits | None = None) -> dict[str, Te
     check_exists(path)
     _refuse_other_formats(path)
     return read_tensors(path, limits or LIMITS, follow=True)
-
-
-def check_exists(path: Path) -> None:
-    """Raise ``FileNotFoundError`` if there is nothing at a path; names what is nearest to it."""
-    if not path.exists():
-        there = os.listdir(path.parent) if path.parent.is_dir() else []
-        hint = suggestions(path.name, there) or " Pass the file that save_weights wrote."
-        raise FileNotFoundError(f"There is no file {path}.{hint}")
 
 
 _KERAS = "Load it in Keras and save its arrays with safetensors.numpy.save_file"

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from neurokit.checkpoint.limits import LIMITS, Limits
 from neurokit.checkpoint.tensors import find_defect, is_storable
+from neurokit.storage.limits import LIMITS, Limits
 
 MAX_INT_DIGITS = 65_536  # hexadecimal ones
 LONG = 64  # a list of as many numbers is kept as an array: exact and compact, and the JSON stays readable

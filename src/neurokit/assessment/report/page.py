@@ -14,7 +14,7 @@ from neurokit.arguments import check_choice, check_path
 from neurokit.assessment.decisions import Decisions
 from neurokit.assessment.report import judgement, panels, sections, words
 from neurokit.assessment.report.charts import Chart, Panel, Table
-from neurokit.checkpoint import replace_file
+from neurokit.storage import replace_file
 from neurokit.wording import counted
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
-from neurokit.checkpoint import Limits, parse_json
+from neurokit.storage import Limits, parse_json
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from io import BufferedReader
 from pathlib import Path
 
-from neurokit.checkpoint.files import CheckpointError
+from neurokit.storage.files import CheckpointError
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from neurokit import checkpoint
-from neurokit.checkpoint import CheckpointError, open_regular
+from neurokit.storage import CheckpointError, open_regular
 
 
 def test_a_file_is_opened(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from neurokit.checkpoint.process import Process, is_alive, this_process
+from neurokit.arguments import suggestions
+from neurokit.storage.process import Process, is_alive, this_process
 
 StrPath = str | os.PathLike[str]
 logger = logging.getLogger("neurokit")
@@ -150,6 +151,14 @@ def measure(handle: int) -> dict[str, Any]:
         digest.update(block)
         size += len(block)
     return {"size": size, "sha256": digest.hexdigest()}
+
+
+def check_exists(path: Path) -> None:
+    """Raise ``FileNotFoundError`` if there is nothing at a path; names what is nearest to it."""
+    if not path.exists():
+        there = os.listdir(path.parent) if path.parent.is_dir() else []
+        hint = suggestions(path.name, there) or " Pass the file that save_weights wrote."
+        raise FileNotFoundError(f"There is no file {path}.{hint}")
 
 
 # What to say when the system refuses

@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, NoReturn
 
-from neurokit.checkpoint.limits import LIMITS, Limits, open_regular
+from neurokit.storage.limits import LIMITS, Limits, open_regular
 
 MAX_JSON_BYTES = LIMITS.json_bytes
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from neurokit.checkpoint import replace_file
+from neurokit.storage import replace_file
 
 
 def failing(*_: Any) -> None:
