@@ -21,6 +21,7 @@ from neurokit import __version__, checkpoint
 from neurokit.checkpoint import UnknownFormatError, folder
 from neurokit.storage import CheckpointError, files, process
 from neurokit.storage.files import beside
+from neurokit.storage.manifest import seal
 from neurokit.storage.process import Process, this_process
 
 FILES = ("model.safetensors", "state.safetensors", "state.json", "meta.json")
@@ -709,7 +710,7 @@ def rewrite_meta(place: Path, **entries: Any) -> None:
     """Write another meta.json that is sound in itself, as somebody hostile or another neurokit would."""
     meta = json.loads((place / "meta.json").read_text()) | entries
     meta.pop("sha256")
-    (place / "meta.json").write_bytes(folder._seal(meta))
+    (place / "meta.json").write_bytes(seal(meta))
 
 
 def test_a_flipped_bit_in_the_format_is_damage_and_no_other_version(written: Path) -> None:

@@ -12,6 +12,7 @@ from torch import nn
 
 import neurokit
 from neurokit.checkpoint import UnknownFormatError, folder
+from neurokit.storage.manifest import seal
 
 FIXTURES = sorted((Path(__file__).parent / "fixtures").glob("format-*"))
 
@@ -46,7 +47,7 @@ def test_a_newer_format_says_who_wrote_it_and_what_to_do(tmp_path: Path) -> None
     shutil.copytree(FIXTURES[-1], place)
     meta = json.loads((place / "meta.json").read_text())
     meta.pop("sha256")
-    (place / "meta.json").write_bytes(folder._seal(meta | {"format": folder.FORMAT + 1, "neurokit": "9.9"}))
+    (place / "meta.json").write_bytes(seal(meta | {"format": folder.FORMAT + 1, "neurokit": "9.9"}))
 
     with pytest.raises(
         UnknownFormatError, match=rf"was written by neurokit 9\.9 .*\({neurokit.__version__}\)"

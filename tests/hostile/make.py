@@ -28,6 +28,7 @@ from torch import nn
 from neurokit import RunRecord, Trainer
 from neurokit.checkpoint import folder as room
 from neurokit.checkpoint import save_weights
+from neurokit.storage.manifest import seal
 
 CANARY = "CANARY"  # a folder of this name appears if code from a file runs
 
@@ -258,7 +259,7 @@ def reseal(folder: Path, **changes: Any) -> None:
     for name in meta["files"]:
         content = (folder / name).read_bytes()
         meta["files"][name] = {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-    (folder / room.META).write_bytes(room._seal(meta | changes))
+    (folder / room.META).write_bytes(seal(meta | changes))
 
 
 @functools.cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
@@ -31,13 +30,13 @@ from neurokit.storage.files import (
     explained,
     is_abandoned,
     make_folders,
-    measure,
-    read_up_to,
     sync_folder,
     told_by_name,
     write_file,
 )
-from neurokit.storage.limits import LIMITS, Limits, open_regular
+from neurokit.storage.folders import is_occupied, put_in_place, standing
+from neurokit.storage.limits import LIMITS, Limits
+from neurokit.storage.manifest import is_entry, seal, small_content, verify_files
 from neurokit.storage.strict_json import MAX_JSON_BYTES, check_json, parse_json
 
 Found = TypeVar("Found")
@@ -94,7 +93,7 @@ def write(folder: StrPath, state: Mapping[str, Any], *, replace: bool = False) -
             write_file(temporary / META, [_sealed(files)])
             sync_folder(temporary)
             if replace or not _already_holds(place, files):
-                _put_in_place(temporary, place)
+                put_in_place(temporary, place)
         finally:
             discard(temporary)
     for aside in all_beside(place, "old"):
@@ -152,7 +151,7 @@ def _pack(state: Mapping[str, Any]) -> dict[str, Content]:
 
 def _already_holds(place: Path, files: Mapping[str, Any]) -> bool:
     """Return whether a place holds a checkpoint of these contents; raise if it holds another, warn if a damaged one."""
-    if not _is_occupied(place):
+    if not is_occupied(place):
         return False
     try:
         if _verify(place)["files"] == files:
@@ -166,29 +165,6 @@ def _already_holds(place: Path, files: Mapping[str, Any]) -> bool:
         f"{place} already holds a checkpoint of another state, which was kept. Resume from it, remove it, or train "
         "into another folder."
     )
-
-
-def _is_occupied(place: Path) -> bool:
-    return place.is_dir() and any(place.iterdir())
-
-
-def _put_in_place(temporary: Path, place: Path) -> None:
-    """Rename a finished folder into place; if this fails, all is as it was.
-
-    What stands there is moved aside first. Between the two renames readers find it there, and so does the next start.
-    """
-    aside = beside(place, "old") if _is_occupied(place) else None
-    try:
-        if aside is not None:
-            os.rename(place, aside)
-        os.rename(temporary, place)
-        sync_folder(place.parent)
-    except BaseException:
-        if place.exists() and not temporary.exists():
-            os.rename(place, temporary)  # which the caller deletes
-        if aside is not None and aside.exists():
-            os.rename(aside, place)
-        raise
 
 
 def read(folder: StrPath, *, limits: Limits | None = None) -> dict[str, Any]:
@@ -210,7 +186,7 @@ def _read(folder: Path, limits: Limits) -> dict[str, Any]:
     _verify(folder, limits)
     weights, tensors = read_tensors(folder / MODEL, limits), read_tensors(folder / STATE, limits)
     try:
-        return dict(unpack(parse_json(_content(folder / TREE, limits), limits), weights, tensors, limits))
+        return dict(unpack(parse_json(small_content(folder / TREE, limits), limits), weights, tensors, limits))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise CheckpointError(f"{folder / TREE} does not describe a state: {error}.") from error
 
@@ -230,25 +206,8 @@ def verify(folder: StrPath, *, limits: Limits | None = None) -> dict[str, Any]:
 
 def _verify(folder: Path, limits: Limits = LIMITS) -> dict[str, Any]:
     meta = _read_meta(folder)
-    if sum(written["size"] for written in meta["files"].values()) > limits.total_bytes:
-        raise CheckpointError(f"{folder} has more than the {limits.total_bytes:,} bytes that are read.")
-    for name, written in meta["files"].items():
-        path = folder / name
-        try:
-            with open_regular(path) as file:
-                _compare(path, file.fileno(), written)
-        except FileNotFoundError:
-            raise CheckpointError(f"The checkpoint {folder} is incomplete: {name} is missing.") from None
+    verify_files(folder, meta["files"], limits, "checkpoint")
     return meta
-
-
-def _compare(path: Path, handle: int, written: Mapping[str, Any]) -> None:
-    """Raise if an open file is not the one that was written."""
-    size = os.fstat(handle).st_size
-    if size != written["size"]:
-        raise CheckpointError(f"{path} is damaged: it has {size:,} bytes and was written with {written['size']:,}.")
-    if measure(handle) != written:
-        raise CheckpointError(f"{path} is damaged: its content is not what was written (SHA-256 differs).")
 
 
 def _read_meta(folder: Path) -> dict[str, Any]:
@@ -258,12 +217,12 @@ def _read_meta(folder: Path) -> dict[str, Any]:
         hint = suggestions(folder.name, beside_it) or " Pass the folder that was saved to."
         raise FileNotFoundError(f"There is no checkpoint {folder}.{hint}")
     try:
-        content = _content(path, LIMITS)
+        content = small_content(path, LIMITS)
     except FileNotFoundError:
         raise CheckpointError(f"{folder} is not a complete checkpoint: it has no {META}.") from None
     try:
         meta = parse_json(content)
-        sealed = _seal({name: value for name, value in meta.items() if name != "sha256"})
+        sealed = seal({name: value for name, value in meta.items() if name != "sha256"})
         found, writer, files = meta["format"], meta["neurokit"], meta["files"]
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise CheckpointError(f"{path} is damaged: {error}.") from error
@@ -274,19 +233,9 @@ def _read_meta(folder: Path) -> dict[str, Any]:
             f"The checkpoint {folder} was written by neurokit {writer!s:.20} in format {found!s:.20}, and this "
             f"neurokit ({__version__}) reads format {FORMAT}. Upgrade: pip install --upgrade neurokit-torch."
         )
-    if not isinstance(files, dict) or set(files) != {MODEL, STATE, TREE} or not all(map(_is_entry, files.values())):
+    if not isinstance(files, dict) or set(files) != {MODEL, STATE, TREE} or not all(map(is_entry, files.values())):
         raise CheckpointError(f"{path} is damaged: it does not name the files of a checkpoint.")
     return dict(meta)
-
-
-def _is_entry(value: Any) -> bool:
-    return isinstance(value, dict) and type(value.get("size")) is int and isinstance(value.get("sha256"), str)
-
-
-def _content(path: Path, limits: Limits) -> bytes:
-    """Return what a small file holds; one byte more than the limit where it is longer."""
-    with open_regular(path) as file:
-        return read_up_to(file.fileno(), limits.json_bytes + 1)
 
 
 _ATTEMPTS = 200  # a run that saves as fast as it can replaces a small checkpoint about as often as it can be read
@@ -315,16 +264,9 @@ def _undisturbed(folder: Path, look: Callable[[Path], Found]) -> Found:
     raise CheckpointError(f"{folder} was replaced {_ATTEMPTS} times while it was read. Read it when that run is over.")
 
 
-def _standing(folder: Path) -> Path:
-    """Return where a checkpoint stands: at its place or, if a replacement was interrupted, beside it."""
-    if os.path.lexists(folder):
-        return folder
-    return next((path for path in all_beside(folder, "old") if (path / META).exists()), folder)
-
-
 def _found(folder: Path) -> tuple[Path, tuple[int, ...] | None]:
     """Return where a checkpoint stands, and what tells it from another one that stands there later."""
-    there = _standing(folder)
+    there = standing(folder, META)
     try:
         found = os.stat(there)
     except OSError:
@@ -335,13 +277,7 @@ def _found(folder: Path) -> tuple[Path, tuple[int, ...] | None]:
 def _sealed(files: Mapping[str, Any]) -> bytes:
     """Return ``meta.json`` as bytes."""
     versions = {"neurokit": __version__, "torch": str(torch.__version__), "python": platform.python_version()}
-    return _seal({"format": FORMAT, **versions, "files": files})
-
-
-def _seal(meta: Mapping[str, Any]) -> bytes:
-    """Return JSON whose last entry is the SHA-256 of the rest: the bytes are fixed, so any change to them shows."""
-    digest = hashlib.sha256(json.dumps(meta).encode()).hexdigest()
-    return json.dumps({**meta, "sha256": digest}, indent=2).encode() + b"\n"
+    return seal({"format": FORMAT, **versions, "files": files})
 
 
 # The checkpoints of a run
