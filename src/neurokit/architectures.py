@@ -161,7 +161,7 @@ def embedding_size(cardinality: int) -> int:
         >>> [embedding_size(count) for count in (2, 4, 8, 1000, 1_000_000)]
         [2, 3, 5, 77, 600]
     """
-    return min(600, round(1.6 * float(cardinality) ** 0.56))
+    return int(min(600, round(1.6 * cardinality**0.56)))
 
 
 class Waves(nn.Module):
