@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from neurokit.assessment import SensitiveFeatureWarning as SensitiveFeatureWarning
     from neurokit.assessment import assess as assess
     from neurokit.assessment import check_features as check_features
+    from neurokit.bundle import Answer as Answer
+    from neurokit.bundle import Bundle as Bundle
+    from neurokit.bundle import load_bundle as load_bundle
+    from neurokit.bundle import save_bundle as save_bundle
     from neurokit.callbacks import EMA as EMA
     from neurokit.callbacks import SWA as SWA
     from neurokit.callbacks import Callback as Callback
@@ -98,6 +102,7 @@ _ROOMS = {
     ],
     "explanations": ["explain", "permutation_importance"],
     "cards": ["ModelCard"],
+    "bundle": ["save_bundle", "load_bundle", "Bundle", "Answer"],
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
 

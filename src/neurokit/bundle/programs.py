@@ -1,0 +1,115 @@
+"""Programs: the ways in which a bundle's model runs, each a function from arrays by name to arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from neurokit.bundle.answering import rebuilt
+from neurokit.bundle.interface import Interface
+from neurokit.bundle.layout import PROGRAMS
+from neurokit.storage import Limits
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Array = np.ndarray[Any, Any]
+Program = Callable[[Mapping[str, Array]], Any]
+
+
+def open_program(
+    folder: Path, told: Mapping[str, Any], interface: Interface, model: Any, trusted: bool, limits: Limits
+) -> Program:
+    """Return the program of a bundle whose files were verified.
+
+    Args:
+        folder: The bundle's.
+        told: What ``bundle.json`` says of it: its kind, and what that needs.
+        interface: What it takes.
+        model: The user's own module, for a bundle of weights alone.
+        trusted: Whether the user knows who wrote it.
+        limits: What its files may ask for.
+
+    Raises:
+        ValueError: If it needs a module that was not passed, or trust that was not given, or is none.
+        TypeError: If what was passed is no module.
+    """
+    kind = told["kind"]
+    if model is not None and kind != "weights":
+        raise ValueError(
+            f"{folder} brings its own program ({kind}), so that it needs no model. Leave model out; one of weights "
+            "alone is saved by save_bundle(trainer, folder, format='safetensors')."
+        )
+    if kind == "onnx":
+        return _of_onnx(folder / PROGRAMS[kind], interface, limits)
+    if kind == "architecture":
+        from neurokit.architectures import built
+
+        return _of_weights(folder, built(told.get("architecture")), interface, limits)
+    if kind == "weights":
+        from neurokit.arguments import check_model
+
+        if model is None:
+            raise ValueError(
+                f"{folder} holds the weights of a {told.get('class')} and no program. Pass the module they belong to, "
+                "load_bundle(folder, model=...), or save with format='onnx'."
+            )
+        check_model(model)
+        return _of_weights(folder, model, interface, limits)
+    if not trusted:
+        raise ValueError(
+            f"{folder} holds a .pt2 program, and torch's reader of those runs code that a stranger may have put in. If "
+            "you know who wrote it, load_bundle(folder, trusted=True); else ask for one saved with format='onnx'."
+        )
+    import torch
+
+    return ModuleProgram(torch.export.load(folder / PROGRAMS[kind]).module(), interface)
+
+
+def _of_weights(folder: Path, module: nn.Module, interface: Interface, limits: Limits) -> ModuleProgram:
+    from neurokit import checkpoint
+
+    path = folder / PROGRAMS["weights"]
+    checkpoint.load_module(module, checkpoint.read_tensors(path, limits), f"The weights in {path}")
+    return ModuleProgram(module.eval(), interface)
+
+
+class ModuleProgram:
+    """A module as a program, on the device where it is.
+
+    Args:
+        module: In eval mode.
+        interface: How its inputs are passed.
+    """
+
+    def __init__(self, module: nn.Module, interface: Interface) -> None:
+        import torch
+
+        self.module, self.interface = module, interface
+        tensors = [*module.parameters(), *module.buffers()]
+        self.device = tensors[0].device if tensors else torch.device("cpu")
+
+    def __call__(self, arrays: Mapping[str, Array]) -> Any:
+        """Return the module's outputs for arrays by input name."""
+        import torch
+
+        from neurokit.predictions import to_numpy
+
+        given = {name: torch.from_numpy(np.ascontiguousarray(one)).to(self.device) for name, one in arrays.items()}
+        with torch.inference_mode():
+            by_keyword = self.interface.passed == "keyword"
+            return to_numpy(self.module(**given) if by_keyword else self.module(*given.values()))
+
+
+def _of_onnx(path: Path, interface: Interface, limits: Limits) -> Program:
+    from neurokit.onnx_program import OnnxProgram
+
+    program = OnnxProgram(path, limits=limits)
+
+    def run(arrays: Mapping[str, Array]) -> Any:
+        return rebuilt(interface.structure, iter(program(arrays).values()))
+
+    return run
