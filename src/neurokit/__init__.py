@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from neurokit.transfer import fine_tune as fine_tune
 
     from . import plots as plots
+    from . import tabular as tabular
     from . import transfer as transfer
 
 __version__ = "0.1.0"
@@ -89,6 +90,7 @@ _ROOMS = {
     "storage": ["Limits"],
     "torch_files": ["import_pt"],
     "plots": ["plots"],
+    "tabular": ["tabular"],
     "transfer": ["transfer", "fine_tune"],
     "lr_finder": ["find_lr", "LRFinderResult"],
     "assessment": [

@@ -39,7 +39,7 @@ def assess(pipeline: TabularPipeline, frame: Any, name: str, options: dict[str, 
     encoded = target.encode(labels)
     if target.kind != "regression":
         classes = target.classes or ()
-        y = as_targets(target, encoded)
+        y = as_targets(pipeline._prepared, encoded)
         names = [str(one) for one in classes]
         return room.assess(
             pipeline.trainer, as_inputs(encoding, shown), y, names, name=name, rows=shown, exclude=exclude, **options
@@ -68,10 +68,16 @@ def explain(pipeline: TabularPipeline, rows: Any, options: dict[str, Any]) -> An
 
     names = [field.name for field in pipeline.fields]
     frame = (rows if hasattr(rows, "iloc") else pd.DataFrame(list(rows)))[names].reset_index(drop=True)
-    known = pipeline.split["train"][names]
-    rng = np.random.default_rng(pipeline.seed)
-    chosen = np.sort(rng.choice(len(known), min(_BACKGROUND, len(known)), replace=False))
-    background = options.pop("background", known.iloc[chosen].reset_index(drop=True))
+    background = options.pop("background", None)
+    background = background_of(pipeline) if background is None else background
     if pipeline.target.classes is not None:
         options.setdefault("class_names", [str(one) for one in pipeline.target.classes])
     return explained(lambda table: pipeline._answers(table), frame, background, **options)
+
+
+def background_of(pipeline: TabularPipeline) -> Any:
+    """Return up to a hundred raw training rows, a seeded sample, that explanations take hidden values from."""
+    known = pipeline.split["train"][[field.name for field in pipeline.fields]]
+    rng = np.random.default_rng(pipeline.seed)
+    chosen = np.sort(rng.choice(len(known), min(_BACKGROUND, len(known)), replace=False))
+    return known.iloc[chosen].reset_index(drop=True)

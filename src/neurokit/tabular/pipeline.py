@@ -377,6 +377,53 @@ class TabularPipeline:
         self._end("evaluate", began, replace(self._state, metrics=found), {"compare": compare}, notes)
         return found
 
+    @suggests_arguments
+    def save(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        format: Literal["auto", "safetensors", "onnx", "pt2"] = "auto",
+        background: bool = True,
+        card: ModelCard | None = None,
+        name: str | None = None,
+    ) -> TabularPipeline:
+        """Save a bundle: a folder that takes raw rows and predicts without this code; ``nk.load_bundle`` opens it.
+
+        It holds the weights or an ONNX program, the preprocessing as JSON, the record of the run and the model card.
+        Columns that your functions make are raw columns to it, and rows for it must have them, which is said.
+
+        Args:
+            folder: Where it shall stand; a bundle that stood there is replaced.
+            format: As ``nk.save_bundle`` takes it.
+            background: Keep up to a hundred raw training rows in it, which explanations compare with.
+            card: The model card; ``None`` writes one, with the assessment of the test rows.
+            name: What the model is called.
+
+        Raises:
+            FileExistsError: If the folder holds something else; nothing is changed.
+        """
+        check_flag("background", background)
+        began = self._begin("save")
+        from neurokit.bundle import save_bundle
+        from neurokit.tabular.judging import background_of
+
+        try:
+            path = save_bundle(
+                self.trainer, folder, format=format, encoding=self.encoding, target=self.target,
+                background=background_of(self) if background else False,
+                card=self.card(plots=False) if card is None else card, name=name,
+            )  # fmt: skip
+        except BaseException:
+            self._give_up(began)
+            raise
+        notes = [f"bundle {path.name}: takes rows of {', '.join(field.name for field in self.fields)}"]
+        made = [field.name for field in self.fields if field.name in self._state.functions]
+        if made:
+            notes.append(f"rows for the bundle must have {', '.join(made)} already: your functions are code, which no "
+                         "bundle holds")  # fmt: skip
+            logger.warning("%s", notes[-1])
+        return self._end("save", began, replace(self._state, folder=path), {"format": format}, notes)
+
     # ----------------------------------------------------------------------------------------------------- predictions
 
     def predict(self, rows: Any) -> Array:

@@ -38,6 +38,7 @@ class Prepared:
         left_out: Columns that are not learnt from, each with the reason.
         alone: How well each column alone tells the target, the best first.
         arguments: How the split was made, to be written down.
+        is_column: The module answers a row with one number in an axis of its own, so that targets have one too.
     """
 
     frame: pd.DataFrame
@@ -50,6 +51,7 @@ class Prepared:
     left_out: dict[str, str]
     alone: tuple[Alone, ...]
     arguments: dict[str, Any]
+    is_column: bool = False
 
     def table(self, name: str) -> pd.DataFrame:
         """Return the raw columns of a split's rows."""

@@ -19,7 +19,8 @@ def tell(record: RunRecord, prepared: Prepared, steps: Sequence[Step], data_name
     """Write into a run's record what was done before it: raw columns, split, steps, left-out columns, dropped rows."""
     record.parameters["pipeline"] = {step.name: dict(step.arguments) for step in steps if step.arguments}
     record.split = {
-        "how": prepared.split.how, "fraction": len(prepared.split.validation) / len(prepared.frame),
+        "how": _HOW.get(prepared.split.how, prepared.split.how),
+        "fraction": len(prepared.split.validation) / len(prepared.frame),
         "seed": prepared.arguments["seed"],
         "rows": {name: len(getattr(prepared.split, name)) for name in ("train", "validation", "test")},
     }  # fmt: skip
@@ -32,6 +33,9 @@ def tell(record: RunRecord, prepared: Prepared, steps: Sequence[Step], data_name
     record.answers.setdefault("data_quality", _quality(prepared, dropped))
     if data_name:
         record.answers.setdefault("data_name", data_name)
+
+
+_HOW = {"group": "by group", "time": "by time"}
 
 
 def _rename_classes(record: RunRecord, prepared: Prepared) -> None:

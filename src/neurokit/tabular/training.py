@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -75,7 +76,9 @@ def train(
     rows = len(prepared.split.train)
     with seeded(seed):
         module, prepared, notes = _module(prepared, module, rows)
-        loss = options.get("loss") or _loss(prepared.target, _width(module, prepared))
+        shape = _answered(module, prepared)
+        prepared = replace(prepared, is_column=shape == (1,))
+        loss = options.get("loss") or _loss(prepared.target, shape)
         trainer = Trainer(module, **_trainer_options(prepared, options, loss))
         callbacks = list(callbacks)
         if patience is not None:
@@ -118,18 +121,20 @@ def as_inputs(encoding: TableEncoding, rows: Any) -> Any:
 
 def targets(prepared: Prepared, name: str) -> Array:
     """Return a split's targets as the trainer takes them: texts as they are, so that everything after knows them."""
-    return as_targets(prepared.target, prepared.encoded(name))
+    return as_targets(prepared, prepared.encoded(name))
 
 
-def as_targets(target: Target, encoded: Array) -> Array:
+def as_targets(prepared: Prepared, encoded: Array) -> Array:
     """Return encoded targets as a trainer takes them: texts as they are, so that everything after knows them."""
-    return target.decode(encoded) if target.classes is not None and type(target.classes[0]) is str else encoded
+    classes = prepared.target.classes
+    found = prepared.target.decode(encoded) if classes is not None and type(classes[0]) is str else encoded
+    return found[:, None] if prepared.is_column else found
 
 
-def _loss(target: Target, width: int) -> str:
+def _loss(target: Target, shape: tuple[int, ...]) -> str:
     if target.kind == "regression":
         return "mse"
-    return "bce_with_logits" if target.kind == "binary" and width == 1 else "cross_entropy"
+    return "bce_with_logits" if target.kind == "binary" and shape in ((), (1,)) else "cross_entropy"
 
 
 def _trainer_options(prepared: Prepared, options: Mapping[str, Any], loss: Any) -> dict[str, Any]:
@@ -212,7 +217,7 @@ def _check_takes(module: Any, prepared: Prepared) -> None:
     lazy = any(isinstance(parameter, nn.parameter.UninitializedParameter) for parameter in module.parameters())
     if prepared.encoding.layout == "one-hot" and not lazy:
         try:
-            _width(module, prepared)
+            _answered(module, prepared)
         except (RuntimeError, TypeError, ValueError, IndexError) as error:
             takes = f"; its first linear layer takes {first.in_features}" if first is not None else ""
             raise ValueError(
@@ -221,8 +226,8 @@ def _check_takes(module: Any, prepared: Prepared) -> None:
             ) from error
 
 
-def _width(module: nn.Module, prepared: Prepared) -> int:
-    """How many numbers a module answers a row with, asked with two rows; the module stays as it is."""
+def _answered(module: nn.Module, prepared: Prepared) -> tuple[int, ...]:
+    """The shape of a module's answer to a row, asked with two rows; the module stays as it is."""
     given = as_inputs(prepared.encoding, prepared.table("train").iloc[:2])
     place = next((one for one in module.parameters()), torch.zeros(1))
     dtype = place.dtype if place.is_floating_point() else torch.float32
@@ -236,12 +241,14 @@ def _width(module: nn.Module, prepared: Prepared) -> int:
             answers = module(**{name: tensor(one) for name, one in given.items()})
         else:
             answers = module(tensor(given))
-    width = answers.shape[1] if isinstance(answers, torch.Tensor) and answers.ndim == 2 else 1
+    if not isinstance(answers, torch.Tensor):
+        return (0,)
+    shape = tuple(answers.shape[1:])
     kind, wanted = prepared.target.kind, outputs_of(prepared.target)
-    allowed = {1, 2} if kind == "binary" else {wanted}
-    if isinstance(answers, torch.Tensor) and width not in allowed:
-        raise ValueError(f"The module answers a row with {width} numbers, and a {kind} target needs {wanted}")
-    return width
+    allowed = [(), (1,)] if wanted == 1 else [(wanted,)]
+    if shape not in [*allowed, *[(2,)] * (kind == "binary")]:
+        raise ValueError(f"The module answers a row with the shape {shape}, and a {kind} target needs ({wanted},).")
+    return shape
 
 
 def _listed(values: Mapping[str, Any]) -> str:
