@@ -288,8 +288,9 @@ def _typed(
         if all(_WHOLE.fullmatch(one) for one in plain) and not is_missing.any():
             return pd.Series([int(one) for one in stripped], index=series.index, dtype=np.int64), []
         return stripped.map(values).astype(np.float64), []
-    if all(one.lower() in _TRUTH for one in distinct) and asked in (None, "boolean"):
-        truth = stripped.map({one: _TRUTH[one.lower()] for one in distinct})
+    known_words = _TRUTH | {"1": True, "0": False} if asked == "boolean" else _TRUTH
+    if all(one.lower() in known_words for one in distinct) and asked in (None, "boolean"):
+        truth = stripped.map({one: known_words[one.lower()] for one in distinct})
         return (truth.astype(object).where(~is_missing, None) if is_missing.any() else truth.astype(bool)), []
     if all(_DATE.fullmatch(one) for one in distinct) and asked in (None, "date"):
         try:

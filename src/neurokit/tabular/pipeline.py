@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time as clock
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -461,7 +462,8 @@ class TabularPipeline:
         told = np.asarray(trainer.predict_proba(x), dtype=np.float64)
         if told.ndim == 1 or told.shape[1] == 1:
             told = np.stack([1 - told.reshape(-1), told.reshape(-1)], axis=1)
-        return told
+        shares: Array = told / told.sum(1, keepdims=True)  # single precision leaves them a little beside 1
+        return shares
 
     def _constant(self, rows: int) -> Array:
         known = self._prepared.encoded("train")
@@ -496,7 +498,12 @@ class TabularPipeline:
 
         prepared = self._prepared
         frame = prepared.frame.iloc[prepared.split.test] if rows is None else rows
-        return assess(self, frame, name or ("test" if rows is None else "new"), options)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            found = assess(self, frame, name or ("test" if rows is None else "new"), options)
+        for one in caught:  # said of the line that asks, and not of one in here
+            warnings.warn(one.message, one.category, stacklevel=2)
+        return found
 
     def explain(self, rows: Any = None, **options: Any) -> Any:
         """Return what each raw column contributed to each answer, a ``shap.Explanation``: probabilities, or own units.
