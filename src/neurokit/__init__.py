@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from neurokit.trainer import Trainer as Trainer
     from neurokit.transfer import fine_tune as fine_tune
 
+    from . import export as export
     from . import plots as plots
     from . import tabular as tabular
     from . import transfer as transfer
@@ -104,6 +105,7 @@ _ROOMS = {
     ],
     "explanations": ["explain", "permutation_importance"],
     "cards": ["ModelCard"],
+    "export": ["export"],
     "bundle": ["save_bundle", "load_bundle", "Bundle", "Answer"],
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}

@@ -51,9 +51,9 @@ class OnnxProgram:
             check_count("threads", threads, such_as=1)
         runtime = _runtime()
         with open_regular(place, follow=True) as file:
-            content = file.read(limits.total_bytes + 1)
-        if len(content) > limits.total_bytes:
-            raise CheckpointError(f"{place} has more than the {limits.total_bytes:,} bytes that are read.")
+            if os.fstat(file.fileno()).st_size > limits.total_bytes:
+                raise CheckpointError(f"{place} has more than the {limits.total_bytes:,} bytes that are read.")
+            content = file.read()
         if _has_external_data(content):
             raise CheckpointError(
                 f"{place} keeps numbers in other files, and what a program names is not opened. Export it as one file."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -89,31 +89,16 @@ def values(question: Question, outputs: Array) -> Array:
     return np.asarray(numbers[:, 0] if numbers.shape[1:] == (1,) else numbers)
 
 
-def prediction(outputs: Any, where: int | str | None) -> Array:
-    """Return the prediction in a structure of outputs."""
-    found = outputs if where is None else outputs[where]
-    return np.asarray(found)
-
-
-def joined(parts: list[Any]) -> Any:
-    """Return one structure of arrays from one for each batch, rows after rows."""
+def joined(parts: list[dict[str, Array]]) -> dict[str, Array]:
+    """Return the outputs of all batches, rows after rows, by name."""
     first = parts[0]
-    if isinstance(first, Mapping):
-        return {name: joined([part[name] for part in parts]) for name in first}
-    if isinstance(first, (tuple, list)):
-        return tuple(joined(list(column)) for column in zip(*parts, strict=True))
-    return first if len(parts) == 1 else np.concatenate(parts)
+    return first if len(parts) == 1 else {name: np.concatenate([part[name] for part in parts]) for name in first}
 
 
-def structure_of(outputs: Any) -> Any:
-    """Return how arrays lie in each other, as JSON holds it: ``None`` for one, a list, or a dict by name."""
-    if isinstance(outputs, Mapping):
-        return {str(name): structure_of(one) for name, one in outputs.items()}
-    return [structure_of(one) for one in outputs] if isinstance(outputs, (tuple, list)) else None
-
-
-def rebuilt(structure: Any, arrays: Iterator[Array]) -> Any:
-    """Return arrays in the structure that ``structure_of`` told, taken one after the other."""
+def rebuilt(structure: Any, outputs: Mapping[str, Array]) -> Any:
+    """Return outputs as the module returns them: a name in the structure stands for the array of that name."""
     if isinstance(structure, Mapping):
-        return {name: rebuilt(one, arrays) for name, one in structure.items()}
-    return tuple(rebuilt(one, arrays) for one in structure) if structure is not None else next(arrays)
+        return {name: rebuilt(one, outputs) for name, one in structure.items()}
+    if isinstance(structure, (list, tuple)):
+        return tuple(rebuilt(one, outputs) for one in structure)
+    return None if structure is None else outputs[structure]

@@ -137,7 +137,7 @@ class Bundle:
             ValueError: If a column is missing, or rows have another shape.
         """
         if self.encoding is None:
-            return self._outputs(rows, batch_size)
+            return answering.rebuilt(self.interface.structure, self._outputs(rows, batch_size))
         answer = self.answer(rows, batch_size=batch_size)
         return answer.values if answer.labels is None else answer.labels
 
@@ -167,13 +167,13 @@ class Bundle:
             ValueError: If the model has several outputs, each with its own answer.
         """
         question = self._only_question("answer")
-        found = answering.prediction(self._outputs(rows, batch_size), self.interface.prediction)
+        found = self._prediction(self._outputs(rows, batch_size))
         if question.kind in ("binary", "multiclass", "multilabel"):
             told = answering.probabilities(question, found) if question.has_probabilities else None
             return Answer(answering.labels(question, found), told, None)
         return Answer(None, None, answering.values(question, found))
 
-    def _outputs(self, rows: Any, batch_size: int | None) -> Any:
+    def _outputs(self, rows: Any, batch_size: int | None) -> dict[str, Array]:
         arrays = to_arrays(rows, self.interface) if self.encoding is None else self.encoding.transform(rows)
         if self.interface.passed == "alone":
             arrays = {self.inputs[0].name: next(iter(arrays.values()))}
@@ -191,9 +191,13 @@ class Bundle:
     def _by_question(self, function: Any, rows: Any, batch_size: int | None) -> Any:
         outputs = self._outputs(rows, batch_size)
         if len(self.interface.questions) == 1:
-            found = answering.prediction(outputs, self.interface.prediction)
-            return function(self.interface.questions[0], found)
-        return {one.name: function(one, np.asarray(outputs[one.name])) for one in self.interface.questions}
+            return function(self.interface.questions[0], self._prediction(outputs))
+        return {one.name: function(one, outputs[one.name]) for one in self.interface.questions}
+
+    def _prediction(self, outputs: Mapping[str, Array]) -> Array:
+        if self.interface.prediction is None:
+            raise ValueError(f"There is no telling which of the outputs {', '.join(outputs)} answers. Use predict.")
+        return outputs[self.interface.prediction]
 
     def _only_question(self, what: str) -> Question:
         if self.target is None:

@@ -73,9 +73,9 @@ class Interface:
         inputs: Its inputs, in order.
         passed: One input ``"alone"``, several by ``"position"`` or by ``"keyword"``.
         questions: What is asked, one for each output that has a loss.
-        prediction: Where the prediction is: ``None`` where the output is it alone, else a position or a name.
-        structure: How the outputs lie in each other: ``None`` for one array, a list of structures, or a dict of them by
-            name.
+        prediction: The name of the output that is the prediction; ``None`` where each has a question of its own.
+        structure: How the outputs lie in each other: the name of one, a list of structures, or a dict of them;
+            ``None`` for what is no array.
         fields: The columns of a table of numbers, as a form or a request asks for them; ``None`` where inputs are
             arrays, or the preprocessing knows them.
     """
@@ -83,7 +83,7 @@ class Interface:
     inputs: tuple[Input, ...]
     passed: Literal["alone", "position", "keyword"]
     questions: tuple[Question, ...]
-    prediction: int | str | None = None
+    prediction: str | None = None
     structure: Any = None
     fields: tuple[Field, ...] | None = None
 
@@ -113,7 +113,7 @@ class Interface:
             raise ValueError("its inputs have no names of their own")
         if told["passed"] not in PASSED or (told["passed"] == "alone" and len(inputs) > 1):
             raise ValueError(f"its inputs are passed {told['passed']!r:.40}")
-        if not (prediction is None or isinstance(prediction, str) or _is_count(prediction)):
+        if not (prediction is None or isinstance(prediction, str)):
             raise ValueError(f"its prediction is {prediction!r:.40}")
         _check_structure(told["structure"])
         told_fields = None if told["fields"] is None else _listed(told["fields"], "fields")
@@ -137,7 +137,7 @@ def _listed(value: Any, what: str) -> list[Any]:
 
 def _check_structure(value: Any, depth: int = 0) -> None:
     members = value.values() if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else None
-    if value is not None and (members is None or depth > 8 or len(members) > MOST_NAMES):
+    if not (value is None or isinstance(value, str)) and (members is None or depth > 8 or len(members) > MOST_NAMES):
         raise ValueError(f"its outputs have the structure {value!r:.40}")
     for member in members or ():
         _check_structure(member, depth + 1)

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neurokit.bundle.answering import rebuilt
 from neurokit.bundle.interface import Interface
 from neurokit.bundle.layout import PROGRAMS
-from neurokit.storage import Limits
+from neurokit.storage import CheckpointError, Limits
 
 if TYPE_CHECKING:
     from torch import nn
 
+    from neurokit.onnx_program import OnnxProgram
+
 Array = np.ndarray[Any, Any]
-Program = Callable[[Mapping[str, Array]], Any]
+Program = Callable[[Mapping[str, Array]], dict[str, Array]]
 
 
 def open_program(
@@ -44,7 +45,11 @@ def open_program(
             "alone is saved by save_bundle(trainer, folder, format='safetensors')."
         )
     if kind == "onnx":
-        return _of_onnx(folder / PROGRAMS[kind], interface, limits)
+        from neurokit.onnx_program import OnnxProgram
+
+        program = OnnxProgram(folder / PROGRAMS[kind], limits=limits)
+        _refuse_other_names(folder, program, interface)
+        return program
     if kind == "architecture":
         from neurokit.architectures import built
 
@@ -67,6 +72,20 @@ def open_program(
     import torch
 
     return ModuleProgram(torch.export.load(folder / PROGRAMS[kind]).module(), interface)
+
+
+def _refuse_other_names(folder: Path, program: OnnxProgram, interface: Interface) -> None:
+    """Refuse a signature that tells of other inputs or outputs than the program has."""
+    told = [{"name": one.name, "dtype": one.dtype, "shape": list(one.shape)} for one in interface.inputs]
+    several = [one.name for one in interface.questions] if len(interface.questions) > 1 else []
+    wanted = several if interface.prediction is None else [interface.prediction]
+    missing = [name for name in wanted if name not in program.outputs]
+    if told != program.inputs or missing:
+        raise CheckpointError(
+            f"{folder} cannot be used: its signature and its program differ. The one has the inputs {told!s:.200}"
+            f"{f' and the output {missing[0]!r}' if missing else ''}, the other {program.inputs!s:.200} and "
+            f"{', '.join(program.outputs)!s:.100}."
+        )
 
 
 def _of_weights(folder: Path, module: nn.Module, interface: Interface, limits: Limits) -> ModuleProgram:
@@ -92,24 +111,16 @@ class ModuleProgram:
         tensors = [*module.parameters(), *module.buffers()]
         self.device = tensors[0].device if tensors else torch.device("cpu")
 
-    def __call__(self, arrays: Mapping[str, Array]) -> Any:
-        """Return the module's outputs for arrays by input name."""
+    def __call__(self, arrays: Mapping[str, Array]) -> dict[str, Array]:
+        """Return the module's outputs by name for arrays by input name."""
         import torch
 
+        from neurokit.export.leaves import named_leaves
         from neurokit.predictions import to_numpy
 
         given = {name: torch.from_numpy(np.ascontiguousarray(one)).to(self.device) for name, one in arrays.items()}
         with torch.inference_mode():
             by_keyword = self.interface.passed == "keyword"
-            return to_numpy(self.module(**given) if by_keyword else self.module(*given.values()))
-
-
-def _of_onnx(path: Path, interface: Interface, limits: Limits) -> Program:
-    from neurokit.onnx_program import OnnxProgram
-
-    program = OnnxProgram(path, limits=limits)
-
-    def run(arrays: Mapping[str, Array]) -> Any:
-        return rebuilt(interface.structure, iter(program(arrays).values()))
-
-    return run
+            outputs = self.module(**given) if by_keyword else self.module(*given.values())
+        leaves: dict[str, Array] = to_numpy(named_leaves(outputs)[0])
+        return leaves

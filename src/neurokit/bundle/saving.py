@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from neurokit.arguments import check_choice, check_path, suggests_arguments
-from neurokit.bundle.answering import structure_of
 from neurokit.bundle.interface import Input, Interface, Question
 from neurokit.bundle.layout import (
     BACKGROUND_ARRAYS,
@@ -27,8 +26,11 @@ from neurokit.bundle.writing import program_of_export, refuse_strangers, write_j
 from neurokit.storage.folders import replacing_folder
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from neurokit.cards import ModelCard
     from neurokit.encoding import Field, TableEncoding, Target
+    from neurokit.export.examples import Example
     from neurokit.task import Task
     from neurokit.trainer import Trainer
 
@@ -37,7 +39,6 @@ logger = logging.getLogger("neurokit")
 Array = np.ndarray[Any, Any]
 
 TOLERANCE = 1e-5  # relative and absolute: what float32 leaves between one order of additions and another
-_COMPARED = 16  # rows
 
 
 @suggests_arguments
@@ -98,10 +99,12 @@ def save_bundle(
         )
     place = Path(folder).expanduser().resolve()
     refuse_strangers(place)
-    rows = _example_rows(trainer, x)
-    interface = _interface(trainer, rows, encoding, target)
     from neurokit.cards import ModelCard
     from neurokit.cards.files import answers_at
+    from neurokit.export.examples import example_of, traced_copy
+
+    example, module = example_of(trainer, x), traced_copy(trainer)
+    interface = _interface(trainer, example, _outputs(module, example), encoding, target)
 
     card = ModelCard.from_trainer(trainer) if card is None else card
     kept = {key: value for key, value in answers_at(place / CARD).items() if key not in card.record.answers}
@@ -109,7 +112,7 @@ def save_bundle(
         card.fill(kept)
         logger.warning("The card keeps what the one it replaces was answered: %s.", ", ".join(kept))
     with replacing_folder(place) as temporary:
-        program, interface = _write_program(trainer, rows, temporary, format, interface)
+        program, interface = _write_program(trainer, example, temporary, format, interface)
         write_json(temporary / SIGNATURE, interface.to_dict())
         names = [PROGRAMS[program["kind"]], SIGNATURE]
         if encoding is not None:
@@ -118,85 +121,42 @@ def save_bundle(
         names += _write_background(trainer, temporary, background, encoding)
         card.save(temporary)
         write_manifest(temporary, name or place.name, program, names)
-        _compare(trainer, rows, temporary)
+        _compare(module, example, temporary)
     return Path(folder)
-
-
-def _example_rows(trainer: Trainer, x: Any) -> Any:
-    """Some rows of inputs as the model takes them, on its device: those passed, or what the fit kept."""
-    from neurokit.data.batch import Batch
-    from neurokit.explanations.functions import explained
-
-    if x is None and trainer.background is None:
-        raise ValueError(
-            "This trainer has not fitted, so that nobody knows what a row looks like. Pass a few: "
-            "save_bundle(trainer, folder, x=x[:8])."
-        )
-    target = explained(trainer, "logit")
-    rows = trainer.background if x is None else target.read(x, "x")
-    return target.place(rows) if x is not None else trainer.place(Batch(rows)).x
 
 
 # ------------------------------------------------------------------------------------------------- what goes in and out
 
 
-def _interface(trainer: Trainer, rows: Any, encoding: Any, target: Target | None) -> Interface:
-    from neurokit.predictions import to_numpy
+def _interface(trainer: Trainer, example: Example, outputs: Any, encoding: Any, target: Target | None) -> Interface:
+    from neurokit.export.leaves import named_leaves
 
-    named, passed = _named_inputs(trainer, rows)
-    outputs = _outputs(trainer, rows)
     known = trainer.reading(trainer.state.seed).inputs
-    columns = known[""].columns if passed == "alone" and "" in known and encoding is None else ()
+    columns = known[""].columns if example.passed == "alone" and "" in known and encoding is None else ()
     inputs = tuple(
         Input(
             name, str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape[1:]),
             tuple(columns) if columns and tensor.shape[1:] == (len(columns),) else None,
         )
-        for name, tensor in named.items()
+        for name, tensor in example.inputs.items()
     )  # fmt: skip
-    questions, where = _questions(trainer, outputs)
+    leaves, structure = named_leaves(outputs)
+    questions, where = _questions(trainer, outputs, leaves)
     if target is not None:
         questions = (_with_target(questions[0], target),)
-    fields = _fields(inputs, rows) if inputs[0].columns and passed == "alone" else None
-    return Interface(inputs, passed, questions, where, structure_of(to_numpy(outputs)), fields)
+    fields = _fields(inputs, example) if inputs[0].columns else None
+    return Interface(inputs, example.passed, questions, where, structure, fields)
 
 
-def _named_inputs(trainer: Trainer, rows: Any) -> tuple[dict[str, Any], Literal["alone", "position", "keyword"]]:
-    """Inputs by name, in order: the keywords, or forward's parameters."""
-    import inspect
+def _questions(trainer: Trainer, outputs: Any, leaves: Mapping[str, Any]) -> tuple[tuple[Question, ...], str | None]:
+    """What is asked, and in which output the prediction is, where there is one."""
+    from neurokit.outputs import find_prediction
 
-    from torch import Tensor
-
-    members = rows.values() if isinstance(rows, Mapping) else rows if type(rows) is tuple else [rows]
-    if not all(isinstance(one, Tensor) for one in members):
-        raise ValueError(
-            "A bundle takes one input, several by position, or several by name, each with one row per sample; this "
-            "model takes a deeper structure. Put a module around it whose forward takes tensors."
-        )
-    if isinstance(rows, Mapping):
-        return dict(rows), "keyword"
-    parameters = [
-        one.name
-        for one in inspect.signature(trainer.model.forward).parameters.values()
-        if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
-    ]
-    if type(rows) is not tuple:
-        return {parameters[0] if parameters else "x": rows}, "alone"
-    names = [parameters[at] if at < len(parameters) else f"x{at}" for at in range(len(rows))]
-    return dict(zip(names, rows, strict=True)), "position"
-
-
-def _questions(trainer: Trainer, outputs: Any) -> tuple[tuple[Question, ...], int | str | None]:
-    from neurokit.outputs import find_prediction, output_fields
-
-    tasks = _tasks(trainer, outputs)
-    questions = tuple(_question(name, task) for name, task in tasks.items())
+    questions = tuple(_question(name, task) for name, task in _tasks(trainer, outputs).items())
     found, _ = find_prediction(outputs)
-    if found is outputs or found is None or isinstance(trainer.criterion, dict):
+    if isinstance(trainer.criterion, dict):
         return questions, None
-    if isinstance(outputs, (tuple, list)) and not hasattr(outputs, "_fields"):
-        return questions, next(at for at, one in enumerate(outputs) if one is found)
-    return questions, next(name for name, one in output_fields(outputs).items() if one is found)
+    return questions, next((name for name, one in leaves.items() if one is found), None)
 
 
 def _tasks(trainer: Trainer, outputs: Any) -> dict[str, Task]:
@@ -231,13 +191,13 @@ def _with_target(question: Question, target: Target) -> Question:
     return replace(question, name=target.name, classes=classes, mean=float(target.mean), scale=float(target.scale))
 
 
-def _fields(inputs: tuple[Input, ...], rows: Any) -> tuple[Field, ...]:
-    """The columns of a table of numbers, with the range and the median that the background has."""
+def _fields(inputs: tuple[Input, ...], example: Example) -> tuple[Field, ...]:
+    """The columns of a table of numbers, with the range and the median that the rows have."""
     from neurokit.encoding import Field
 
     (one,) = inputs
     assert one.columns is not None
-    table = rows.detach().cpu().numpy()
+    table = example.rows.numpy()
     seen = np.stack([table.min(0), np.median(table, axis=0), table.max(0)], axis=1)
     return tuple(
         Field(name, "number", nullable=False, minimum=low, maximum=high, example=middle)
@@ -254,7 +214,7 @@ def _short(numbers: Array) -> list[float]:
 
 
 def _write_program(
-    trainer: Trainer, rows: Any, folder: Path, format: str, interface: Interface
+    trainer: Trainer, example: Example, folder: Path, format: str, interface: Interface
 ) -> tuple[dict[str, Any], Interface]:
     from neurokit import checkpoint
     from neurokit.architectures import described
@@ -268,10 +228,10 @@ def _write_program(
     from neurokit import export
 
     if format == "pt2":
-        done = export.to_pt2(trainer, folder / PROGRAMS["pt2"], rows)
+        done = export.to_pt2(trainer, folder / PROGRAMS["pt2"], example.rows)
         return program_of_export("pt2", done), interface
     try:
-        done = export.to_onnx(trainer, folder / PROGRAMS["onnx"], rows)
+        done = export.to_onnx(trainer, folder / PROGRAMS["onnx"], example.rows)
     except (ValueError, ModuleNotFoundError) as error:
         error.add_note(
             "save_bundle(trainer, folder, format='safetensors') keeps the weights, to load with the module: "
@@ -292,37 +252,30 @@ def _write_background(trainer: Trainer, folder: Path, background: Any, encoding:
         write_json(folder / BACKGROUND_TABLE, {"columns": records["columns"], "rows": records["data"]})
         return [BACKGROUND_TABLE]
     from neurokit import checkpoint
-    from neurokit.data.arrays import map_leaves
+    from neurokit.data.arrays import map_leaves, to_tensor
 
     rows = trainer.background if background is True else background
     if rows is None:
         return []
-    named, _ = _named_inputs(trainer, map_leaves(lambda value, _: _tensor(value), rows, "background"))
-    checkpoint.save_weights(folder / BACKGROUND_ARRAYS, {str(at): one for at, one in enumerate(named.values())})
+    tensors: list[Any] = []
+    map_leaves(lambda value, _: tensors.append(to_tensor(value, "background")), rows, "background")
+    checkpoint.save_weights(folder / BACKGROUND_ARRAYS, {str(at): one for at, one in enumerate(tensors)})
     return [BACKGROUND_ARRAYS]
 
 
-def _tensor(value: Any) -> Any:
-    import torch
-
-    return value if isinstance(value, torch.Tensor) else torch.as_tensor(np.asarray(value))
-
-
-def _compare(trainer: Trainer, rows: Any, folder: Path) -> None:
+def _compare(module: nn.Module, example: Example, folder: Path) -> None:
     """Refuse a bundle that says something else than the model, of the rows it was written with."""
+    from neurokit.export.leaves import named_leaves
     from neurokit.predictions import to_numpy
     from neurokit.seeding import seeded
-    from neurokit.tree import map_tensors
 
     if read_manifest(folder)["program"]["kind"] == "weights":  # they run in the user's own module
         return
-    few = map_tensors(lambda tensor: tensor[:_COMPARED].cpu(), rows)
-    expected = to_numpy(_outputs(trainer, few))
+    expected = to_numpy(named_leaves(_outputs(module, example))[0])
     bundle = open_folder(folder, trusted=True)
-    named, _ = _named_inputs(trainer, few)
     with seeded(1):  # elsewhere in the random streams than the model was: one that draws numbers answers otherwise
-        found = bundle.run({name: tensor.numpy() for name, tensor in named.items()})
-    largest = max(_differences(expected, found), default=0.0)
+        found = bundle.run({name: tensor.numpy() for name, tensor in example.inputs.items()})
+    largest = max((_difference(one, found[name]) for name, one in expected.items()), default=0.0)
     if not largest <= 1:
         raise ValueError(
             f"The bundle was not kept: its predictions differ from the trainer's by {largest:.3g} times what rounding "
@@ -330,33 +283,25 @@ def _compare(trainer: Trainer, rows: Any, folder: Path) -> None:
         )
 
 
-def _outputs(trainer: Trainer, rows: Any) -> Any:
+def _outputs(module: nn.Module, example: Example) -> Any:
     """What the model says in eval mode, on the CPU and in its own precision, as a bundle's program runs."""
-    import copy
-
     import torch
 
-    from neurokit.modes import evaluating
     from neurokit.probe import call
     from neurokit.seeding import preserved_rng
-    from neurokit.tree import map_tensors
 
-    on_cpu = trainer.runtime.device.type == "cpu"
-    model = trainer.model if on_cpu else copy.deepcopy(trainer.model).cpu()
-    with evaluating(model), torch.no_grad(), preserved_rng():
-        return call(model, map_tensors(lambda tensor: tensor.cpu(), rows))
+    with torch.no_grad(), preserved_rng():
+        return call(module, example.rows)
 
 
-def _differences(expected: Any, found: Any) -> list[float]:
-    """How far each array is from the expected one, as a share of what is tolerated."""
-    if isinstance(expected, Mapping):
-        return [one for name in expected for one in _differences(expected[name], found[name])]
-    if isinstance(expected, (tuple, list)):
-        return [one for pair in zip(expected, found, strict=True) for one in _differences(*pair)]
-    if not isinstance(expected, np.ndarray) or expected.dtype.kind not in "fc":
-        return [0.0 if np.array_equal(expected, found) else np.inf]
-    if expected.shape != np.shape(found) or not np.array_equal(np.isfinite(expected), np.isfinite(found)):
-        return [np.inf]
+def _difference(expected: Array, found: Array) -> float:
+    """How far an array is from the expected one, as a share of what is tolerated."""
+    if expected.shape != found.shape:
+        return float("inf")
+    if expected.dtype.kind not in "fc":
+        return 0.0 if np.array_equal(expected, found) else float("inf")
     sound = np.isfinite(expected)
+    if not np.array_equal(sound, np.isfinite(found)):
+        return float("inf")
     allowed = TOLERANCE * (1 + np.abs(expected[sound]))
-    return [float(np.max(np.abs(expected[sound] - found[sound]) / allowed, initial=0.0))]
+    return float(np.max(np.abs(expected[sound] - found[sound]) / allowed, initial=0.0))
