@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 
 def number(value: float, digits: int = 3) -> str:
@@ -34,6 +35,17 @@ def counted(count: float, one: str, many: str = "") -> str:
         ('1 row', '1,234 rows', '2 classes')
     """
     return f"{number(count)} {one if count == 1 else many or one + 's'}"
+
+
+def several(names: Iterable[str], most: int = 12) -> str:
+    """Return names with commas between them; of very many the first ones, and how many more there are.
+
+    Example:
+        >>> several(["a", "b", "c"], most=2)
+        'a, b and 1 more'
+    """
+    names = list(names)
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
 def size(count: float) -> str:

@@ -136,3 +136,12 @@ def test_a_bundle_computes_ratios_and_dates_and_wants_the_columns_of_functions(p
     with pytest.raises(ValueError, match="lacks the column 'area'"):
         bundle.predict(rows.drop(columns="area"))
     assert len(pipeline.predict(rows.drop(columns="area"))) == len(rows)
+
+
+def test_a_name_of_a_column_becomes_no_link_in_the_card(tmp_path) -> None:
+    rng = np.random.default_rng(0)
+    odd = "[win](https://example.org) **now** `x`"
+    pipeline = TabularPipeline(verbose=0).load_data({odd: rng.normal(size=99), "y": rng.normal(size=99)}).clean_data()
+    card = pipeline.prepare_data("y").train_model(epochs=1).card(plots=False)
+    assert "[win](" not in card.text
+    assert "(win)(https://example.org)" in card["Data/Preprocessing"]

@@ -184,3 +184,12 @@ def test_what_is_written_as_csv_is_read_as_it_was(tmp_path_factory, columns, del
     assert [None if pd.isna(one) else one for one in frame["word"]] == [
         None if word.strip() in NA_VALUES else word for word in words
     ]
+
+
+def test_rows_that_are_named_twice_are_numbered_and_values_are_single() -> None:
+    frame = pd.DataFrame({"a": [1, 2], "b": [3, 4]}, index=[7, 7])
+    found, _, notes = load(frame)
+    assert found.index.tolist() == [0, 1]
+    assert "the index names some rows twice, and was numbered anew" in notes
+    with pytest.raises(ValueError, match="'a' holds a list in row 1"):
+        load({"a": [1, [2]], "b": [3, 4]})

@@ -201,3 +201,9 @@ def test_categories_drop_and_types_are_followed(people) -> None:
     assert (types["rooms"], types["persons"]) == ("category", "category")
     assert made.left_out["smokes"] == "you said so"
     assert list(made.encoding.transform(made.frame)) == ["x"]
+
+
+def test_a_target_of_two_kinds_is_refused() -> None:
+    frame = pd.DataFrame({"x": range(40), "y": [1, "a"] * 20})
+    with pytest.raises(ValueError, match="The target 'y' mixes number and text values"):
+        pipeline_of(frame, "y")

@@ -81,7 +81,7 @@ def _check_names(found: list[Any], names: list[str], strict: bool, owner: str) -
 def read_column(values: Any, field: Field) -> Column:
     """Return one column, read strictly; see ``read_rows``."""
     if hasattr(values, "iloc"):
-        quick = _quick(values, field)
+        quick = _quick_texts(values, field) if field.type == "category" else _quick(values, field)
         if quick is not None:
             return quick
     if field.type == "category":
@@ -109,6 +109,18 @@ def _quick(series: Any, field: Field) -> Array | None:
     infinite = np.flatnonzero(np.isinf(found))
     if len(infinite):
         raise _refused(field, int(infinite[0]), float(found[infinite[0]]), "a finite number")
+    return found
+
+
+def _quick_texts(series: Any, field: Field) -> list[Scalar | None] | None:
+    """A column of pandas that holds nothing but texts, for categories that are texts; else ``None``."""
+    import pandas as pd
+
+    is_text = not field.categories or type(field.categories[0]) is str
+    if not is_text or pd.api.types.infer_dtype(series, skipna=True) != "string":
+        return None
+    codes, distinct = pd.factorize(series)
+    found: list[Scalar | None] = np.array([*distinct, None], dtype=object)[codes].tolist()  # -1, the last, is missing
     return found
 
 

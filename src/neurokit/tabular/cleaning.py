@@ -49,7 +49,8 @@ def clean(frame: pd.DataFrame, *, missing: str, duplicates: str, constant: str, 
     twice = left.duplicated().reindex(frame.index, fill_value=False)
     if duplicates == "drop":
         reasons.append((twice, "the same as an earlier row"))
-        notes.append(f"{counted(int(twice.sum()), 'row')} the same as an earlier one dropped")
+        count = int(twice.sum())
+        notes.append(f"{counted(count, 'row')} the same as an earlier one dropped" if count else "no row occurs twice")
     elif twice.any():
         notes.append(f"{counted(int(twice.sum()), 'row')} the same as an earlier one kept: a row and its twin may be "
                      "split apart, and then a test row was trained on")  # fmt: skip

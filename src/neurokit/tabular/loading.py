@@ -74,6 +74,10 @@ def load(
     _check_columns(list(frame.columns))
     if not len(frame):
         raise ValueError("The table has a header and no rows.")
+    _check_values(frame)
+    if not frame.index.is_unique:
+        frame = frame.reset_index(drop=True)
+        notes.append("the index names some rows twice, and was numbered anew")
     given = dict(types or {})
     for name, kind in given.items():
         if name not in frame.columns:
@@ -113,6 +117,20 @@ def _check_columns(names: list[Any]) -> None:
         )
     if len(names) < 2:
         raise ValueError(f"The table has {len(names)} column, and a target and something to tell it from are two.")
+
+
+def _check_values(frame: pd.DataFrame) -> None:
+    """Refuse values that are tables themselves: no column can be counted or compared that has them."""
+    for name in frame.columns:
+        if frame[name].dtype != object:
+            continue
+        for row, value in enumerate(frame[name]):
+            if isinstance(value, (list, dict, set, np.ndarray)):
+                kind = type(value).__name__
+                raise ValueError(
+                    f"The column {name!r} holds a {kind} in row {row}, and a table holds single values. Spread it over "
+                    "columns of its own."
+                )
 
 
 def _found(path: Path) -> Path:

@@ -20,6 +20,7 @@ from neurokit.tabular import cleaning, engineering, loading, preparing, telling,
 from neurokit.tabular.evaluation import Evaluation, scores, verdict
 from neurokit.tabular.preparing import Prepared
 from neurokit.tabular.step import Step
+from neurokit.wording import several
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -130,7 +131,7 @@ class TabularPipeline:
                                            encoding=encoding, decimal=decimal)  # fmt: skip
         kinds = loading.schema(frame, given)["type"]
         for kind in dict.fromkeys(kinds):
-            notes.append(f"{kind}: {', '.join(kinds.index[kinds == kind])}")
+            notes.append(f"{kind}: {several(kinds.index[kinds == kind])}")
         name = Path(source).name if isinstance(source, (str, os.PathLike)) else ""
         arguments = {"source": name or type(source).__name__, "types": given, "na_values": list(na_values),
                      "delimiter": delimiter, "encoding": encoding, "decimal": decimal}  # fmt: skip
@@ -417,7 +418,7 @@ class TabularPipeline:
         except BaseException:
             self._give_up(began)
             raise
-        notes = [f"bundle {path.name}: takes rows of {', '.join(field.name for field in self.fields)}"]
+        notes = [f"bundle {path.name}: takes rows of {several(field.name for field in self.fields)}"]
         made = [field.name for field in self.fields if field.name in self._state.functions]
         if made:
             notes.append(f"rows for the bundle must have {', '.join(made)} already: your functions are code, which no "

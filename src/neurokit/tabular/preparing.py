@@ -10,6 +10,8 @@ import numpy as np
 
 from neurokit.arguments import suggestions
 from neurokit.encoding import Field, TableEncoding, Target, infer_fields, infer_kind
+from neurokit.encoding.plain import kind_of
+from neurokit.encoding.reading import as_category, plain_values
 from neurokit.encoding.target import Kind
 from neurokit.tabular.leaks import Alone, alone, counts_rows, same_information
 from neurokit.tabular.splitting import Split, rare_classes, split_rows
@@ -194,6 +196,10 @@ def _joined(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
 
 
 def _kind(series: pd.Series[Any], task: str, target: str) -> tuple[Kind, str]:
+    try:
+        kind_of(list({as_category(value) for value in plain_values(series)}), f"The target {target!r}")
+    except ValueError as error:
+        raise ValueError(f"{error} Make it so: frame[{target!r}].astype(str), for instance.") from None
     kind: Any = infer_kind(series) if task == "auto" else task
     distinct = series.nunique()
     if kind == "regression":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ def tell(record: RunRecord, prepared: Prepared, steps: Sequence[Step], data_name
         record.answers.setdefault("data_name", data_name)
 
 
+_BRACKETS = str.maketrans("[]", "()")
 _HOW = {"group": "by group", "time": "by time"}
 
 
@@ -55,9 +57,12 @@ def _rename_classes(record: RunRecord, prepared: Prepared) -> None:
 
 def _preprocessing(prepared: Prepared, steps: Sequence[Step]) -> list[str]:
     """What was done to the data, a sentence for each thing: steps with their counts, then how columns are encoded."""
-    found = [f"{step.name}: {note}" for step in steps if step.name != "train_model" for note in step.notes
-             if " left out: " not in note]  # fmt: skip
-    return [_sentence(one) for one in found]
+    found = []
+    for step in steps:
+        for note in step.notes if step.name != "train_model" else ():
+            if " left out: " not in note and " alone determines " not in note:  # that is of the data's quality
+                found.append(_sentence(f"{step.name}: {note}"))
+    return found
 
 
 def _quality(prepared: Prepared, dropped: int) -> list[str]:
@@ -69,6 +74,8 @@ def _quality(prepared: Prepared, dropped: int) -> list[str]:
 
 
 def _sentence(text: str) -> str:
+    """A sentence of an answer, which is Markdown: names of columns come from data, and shall not become links."""
+    text = re.sub(r"[\\`*|~$]", r"\\\g<0>", text.translate(_BRACKETS))
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 

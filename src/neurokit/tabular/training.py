@@ -31,7 +31,7 @@ EPOCHS: Final = 200
 PATIENCE: Final = 16
 LEARNING_RATE: Final = 2e-3
 WEIGHT_DECAY: Final = 1e-2
-ROWS_FOR_WAVES: Final = 2000  # of fewer, the finer details of numbers are noise: measured in benchmarks/tabular.py
+ROWS_FOR_WAVES: Final = 2000  # of fewer, the finer details of numbers are noise
 
 _OF_TRAINER: Final = tuple(inspect.signature(Trainer).parameters)[1:]
 _OF_FIT: Final = tuple(name for name in inspect.signature(Trainer.fit).parameters if name not in ("self", "x", "y"))
@@ -39,16 +39,15 @@ _OURS: Final = ("validation_data", "validation_split")
 
 
 def default_net(encoding: TableEncoding, outputs: int, rows: int) -> TabularNet:
-    """Return the net for a table: embeddings and an MLP; its numbers through waves where there are rows enough.
+    """Return the net for a table: embeddings and an MLP; of few rows without waves, and with more dropout.
 
     Args:
         encoding: The columns, in the embedded layout.
         outputs: How many numbers it answers a row with.
         rows: How many rows train.
     """
-    waves = 16 if rows >= ROWS_FOR_WAVES else 0
-    columns = encoding.columns.get("numbers", [])
-    return TabularNet(len(columns), encoding.cardinalities, outputs, frequencies=waves, frequency_scale=0.3)
+    size: dict[str, Any] = {} if rows >= ROWS_FOR_WAVES else {"frequencies": 0, "dropout": 0.3}
+    return TabularNet(len(encoding.columns.get("numbers", [])), encoding.cardinalities, outputs, **size)
 
 
 def default_batch_size(rows: int) -> int:
