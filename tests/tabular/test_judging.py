@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import neurokit as nk
@@ -75,6 +76,15 @@ def test_text_with_gaps_and_dates_is_explained(people) -> None:
     found = pipeline.explain(pipeline.split["test"].head(2), max_evals=100)
     assert found.values.shape == (2, len(pipeline.fields), 2)
     assert np.isfinite(found.values).all()
+
+
+def test_a_table_of_dates_alone_is_explained() -> None:
+    days = pd.date_range("2020-01-01", periods=60)
+    frame = pd.DataFrame({"day": days, "y": np.sin(np.arange(60.0))})
+    pipeline = pipeline_of(frame, "y").train_model(epochs=1)
+    found = pipeline.explain(pipeline.split["test"].head(2))
+    assert found.values.shape == (2, 1)
+    assert list(found.display_data[:, 0]) == [str(day) for day in pipeline.split["test"]["day"].head(2)]
 
 
 def test_the_card_tells_what_was_done_to_the_data(people) -> None:

@@ -203,6 +203,19 @@ def test_categories_drop_and_types_are_followed(people) -> None:
     assert list(made.encoding.transform(made.frame)) == ["x"]
 
 
+def test_a_constant_target_is_refused() -> None:
+    frame = pd.DataFrame({"x": range(40), "z": range(40), "y": [1] * 40})
+    with pytest.raises(ValueError, match=r"The target 'y' is .* in every row, so clean_data dropped it"):
+        pipeline_of(frame, "y")
+
+
+def test_of_a_few_rows_nothing_is_said_to_tell_all() -> None:
+    pipeline = pipeline_of({"x": range(10), "z": range(10), "y": ["a", "b"] * 5}, "y", test_size=0.3)
+    assert pipeline.left_out == {}
+    notes = pipeline.step("prepare_data").notes
+    assert "7 rows are too few to tell whether a column alone determines the target" in notes
+
+
 def test_a_target_of_two_kinds_is_refused() -> None:
     frame = pd.DataFrame({"x": range(40), "y": [1, "a"] * 20})
     with pytest.raises(ValueError, match="The target 'y' mixes number and text values"):

@@ -65,7 +65,9 @@ class CategoryColumn:
     def one_hot(self, values: Sequence[Scalar | None]) -> Array:
         """Return ``(rows, columns)`` float32: 1 in a value's own column; nothing for what has none."""
         indices = self(values)
-        return np.eye(self.cardinality, dtype=np.float32)[indices][:, 0 if self.rare else 1 :]
+        found = np.zeros((len(indices), self.cardinality), dtype=np.float32)
+        found[np.arange(len(indices)), indices] = 1.0
+        return found[:, 0 if self.rare else 1 :]
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""

@@ -65,6 +65,7 @@ class TableEncoding:
         self.fields = tuple(fields)
         self.layout: Layout = layout
         self.notes: list[str] = []
+        self._said: set[str] = set()  # columns whose missing values were told of
         self.ratios, self._numbers = tuple(ratios), tuple(numbers)
         self._dates, self._categories = tuple(dates), tuple(categories)
         self._check()
@@ -176,7 +177,7 @@ class TableEncoding:
     def transform(self, rows: Any, *, strict: bool = False) -> dict[str, Array]:
         """Return the model's inputs for rows, by keyword. A row is encoded alone as it is among others.
 
-        A value that is missing where training rows had none is filled as others are, which is said.
+        A value that is missing where training rows had none is filled as others are, which is said once.
 
         Args:
             rows: A DataFrame or a list of dicts, whose values are JSON's: ``None`` is a missing one, a date ISO 8601.
@@ -204,11 +205,12 @@ class TableEncoding:
 
     def _note_missing(self, columns: Mapping[str, Column]) -> None:
         for field in self.fields:
-            if field.nullable:
+            if field.nullable or field.name in self._said:
                 continue
             values = columns[field.name]
             missing = values.count(None) if isinstance(values, list) else int(np.isnan(values).sum())
             if missing:
+                self._said.add(field.name)
                 how = "taken as an unknown category" if field.type == "category" else "filled as others are"
                 logger.warning(
                     "The column %r is missing in %s of %s rows, and training rows had none missing: %s.",

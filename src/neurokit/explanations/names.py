@@ -87,7 +87,7 @@ def table_values(x: Any, known: Mapping[str, Known]) -> dict[str, Array]:
             names = column_names(value)
             if met and set(names) == set(met):
                 value = value.iloc[:, [names.index(column) for column in met]]
-            shown = np.asarray(value.to_numpy(dtype=object))
+            shown = np.array(value.to_numpy(dtype=object))  # a table of dates alone gives a view that is read only
             for place, dtype in enumerate(value.dtypes):
                 if dtype.kind not in "biuf":  # shap puts them together with words: dates and NaN must be some
                     words = np.asarray([str(one) for one in shown[:, place]], dtype=object)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 
 TELLS_ALL = 0.99  # of the way from chance (0) to perfect (1)
+LEAST_ROWS = 30  # of fewer, any column may tell all by chance
 _FOLDS = 5
 _MOST_ROWS = 10_000
 
@@ -45,7 +46,7 @@ def alone(frame: pd.DataFrame, fields: Sequence[Field], y: Array, *, classes: bo
     """Return how well each column alone tells the target, the best first.
 
     A tree is grown on the column, on four fifths of the rows, and asked about the fifth, in turn; of categories it sees
-    the target's mean in each. No more than 10,000 rows are looked at.
+    the target's mean in each. No more than 10,000 rows are looked at, and nothing is said of fewer than 30.
 
     Args:
         frame: Rows that are not for the test.
@@ -56,6 +57,8 @@ def alone(frame: pd.DataFrame, fields: Sequence[Field], y: Array, *, classes: bo
     """
     from sklearn.model_selection import KFold, StratifiedKFold
 
+    if len(frame) < LEAST_ROWS:
+        return []
     rng = np.random.default_rng(seed)
     if len(frame) > _MOST_ROWS:
         chosen = np.sort(rng.choice(len(frame), _MOST_ROWS, replace=False))

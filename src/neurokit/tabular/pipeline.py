@@ -274,6 +274,8 @@ class TabularPipeline:
         began = self._begin("prepare_data")
         state = self._state
         try:
+            if target not in state.frame.columns and any(step.name == "clean_data" for step in self.steps):
+                self._refuse_cleaned(target)
             prepared, dropped, notes, warnings = preparing.prepare(
                 state.frame, target, task=task, test_size=test_size, validation_size=validation_size, split=split,
                 group=group, time=time, keep=keep, drop=drop, rare=rare, ratios=state.ratios,
@@ -291,6 +293,14 @@ class TabularPipeline:
                      "validation_size": validation_size, "split": split, "group": group, "time": time, "keep": keep,
                      "drop": drop, "categories": categories, "rare": rare, "layout": layout, **encoding}  # fmt: skip
         return self._end("prepare_data", began, state, arguments, [*notes, *warnings])
+
+    def _refuse_cleaned(self, target: str) -> None:
+        before = self._before[[step.name for step in self.steps].index("clean_data")].frame
+        if target in before.columns:
+            raise ValueError(
+                f"The target {target!r} is {before[target].iloc[0]!r} in every row, so clean_data dropped it, and "
+                "there is nothing to learn. Is this the right column?"
+            )
 
     @suggests_arguments
     def train_model(

@@ -13,7 +13,7 @@ from neurokit.encoding import Field, TableEncoding, Target, infer_fields, infer_
 from neurokit.encoding.plain import kind_of
 from neurokit.encoding.reading import as_category, plain_values
 from neurokit.encoding.target import Kind
-from neurokit.tabular.leaks import Alone, alone, counts_rows, same_information
+from neurokit.tabular.leaks import LEAST_ROWS, Alone, alone, counts_rows, same_information
 from neurokit.tabular.splitting import Split, rare_classes, split_rows
 from neurokit.wording import counted, number
 
@@ -132,6 +132,8 @@ def prepare(
         frame.iloc[known], _constant_out(fields, train, left_out), found.encode(frame[target].iloc[known]),
         classes=kind != "regression", seed=seed,
     )  # fmt: skip
+    if len(known) < LEAST_ROWS:
+        notes.append(f"{counted(len(known), 'row')} are too few to tell whether a column alone determines the target")
     warnings = []
     for one in ranking:
         if not one.tells_all:
