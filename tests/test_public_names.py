@@ -28,6 +28,7 @@ def test_the_namespace_holds_the_public_names_and_nothing_else() -> None:
     rooms = {name for name, value in vars(nk).items() if isinstance(value, ModuleType)} - {
         "export",
         "plots",
+        "tabular",
         "transfer",
     }
     from_typing = {"annotations", "Any", "TYPE_CHECKING"}

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from . import export as export
     from . import plots as plots
     from . import sklearn as sklearn
+    from . import tabular as tabular
     from . import transfer as transfer
 
 __version__ = "0.1.0"
@@ -91,6 +92,7 @@ _ROOMS = {
     "storage": ["Limits"],
     "torch_files": ["import_pt"],
     "plots": ["plots"],
+    "tabular": ["tabular"],
     "transfer": ["transfer", "fine_tune"],
     "lr_finder": ["find_lr", "LRFinderResult"],
     "assessment": [

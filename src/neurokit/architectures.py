@@ -103,7 +103,7 @@ class TabularNet(nn.Module):
         dropout: float = 0.1,
         *,
         frequencies: int = 16,
-        frequency_scale: float = 0.1,
+        frequency_scale: float = 0.3,
         number_size: int = 8,
     ) -> None:
         _check_size("numbers", numbers, 0)

@@ -57,7 +57,10 @@ class Targets:
                 f"{name} holds labels in shape {labels.shape}, and a row has one. Pass one column, or a dict of "
                 "columns with a dict of losses."
             )
-        return self.convert(self._encode(labels.reshape(-1), name), name)
+        indices = self._encode(labels.reshape(-1), name)
+        if self.kind == "binary":  # numbers keep their column too
+            indices = indices.reshape(labels.shape)
+        return self.convert(indices, name)
 
     def _encode(self, labels: Array, name: str) -> Tensor:
         missing = [row for row, label in enumerate(labels) if _is_missing(label)]

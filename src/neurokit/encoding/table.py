@@ -129,6 +129,13 @@ class TableEncoding:
         encoding.notes = notes
         return encoding
 
+    def with_layout(self, layout: Layout) -> TableEncoding:
+        """Return the same encoding in another layout: what was fitted stays."""
+        check_choice("layout", layout, LAYOUTS)
+        other = TableEncoding(self.fields, layout, self.ratios, self._numbers, self._dates, self._categories)
+        other.notes = list(self.notes)
+        return other
+
     @property
     def _numeric(self) -> list[NumberColumn | DateColumn]:
         return [*self._numbers, *self._dates]
