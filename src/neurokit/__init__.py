@@ -60,6 +60,7 @@ if TYPE_CHECKING:
 
     from . import export as export
     from . import plots as plots
+    from . import sklearn as sklearn
     from . import tabular as tabular
     from . import transfer as transfer
 
@@ -106,6 +107,7 @@ _ROOMS = {
     "explanations": ["explain", "permutation_importance"],
     "cards": ["ModelCard"],
     "export": ["export"],
+    "sklearn": ["sklearn"],
     "bundle": ["save_bundle", "load_bundle", "Bundle", "Answer"],
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
