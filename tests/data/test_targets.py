@@ -246,3 +246,9 @@ def test_several_columns_of_labels_are_refused():
 def test_ragged_rows_are_named_as_the_user_names_them():
     with pytest.raises(ValueError, match="The rows of y differ in shape"):
         read([[1, 2], [3]])
+
+
+def test_a_column_of_names_for_two_classes_stays_a_column_as_one_of_numbers_does() -> None:
+    names = np.array(["no", "yes", "no"])[:, None]
+    assert read(names, "binary")[0].tolist() == [[0.0], [1.0], [0.0]]
+    assert read(names, "classes")[0].tolist() == [0, 1, 0]
