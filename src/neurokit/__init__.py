@@ -60,6 +60,7 @@ if TYPE_CHECKING:
 
     from . import export as export
     from . import plots as plots
+    from . import serve as serve
     from . import sklearn as sklearn
     from . import tabular as tabular
     from . import transfer as transfer
@@ -108,6 +109,7 @@ _ROOMS = {
     "cards": ["ModelCard"],
     "export": ["export"],
     "sklearn": ["sklearn"],
+    "serve": ["serve"],
     "bundle": ["save_bundle", "load_bundle", "Bundle", "Answer"],
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}

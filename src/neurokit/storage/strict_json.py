@@ -41,7 +41,7 @@ def parse_json(text: bytes, limits: Limits = LIMITS, *, objects: int | None = No
     check_json(text, limits, objects)
     try:
         return json.loads(
-            text.decode(), object_pairs_hook=_without_duplicates, parse_float=_finite, parse_constant=_refuse_constant
+            text.decode(), object_pairs_hook=without_duplicates, parse_float=_finite, parse_constant=_refuse_constant
         )
     except UnicodeDecodeError:
         raise ValueError("it is not UTF-8 text") from None
@@ -49,8 +49,14 @@ def parse_json(text: bytes, limits: Limits = LIMITS, *, objects: int | None = No
         raise ValueError("it is nested too deeply") from None
 
 
-def check_json(text: bytes, limits: Limits = LIMITS, objects: int | None = None) -> None:
+def check_json(text: bytes, limits: Limits = LIMITS, objects: int | None = None, *, long_numbers: bool = False) -> None:
     """Raise unless a JSON text keeps to the limits. Looks at bytes only: nothing is built, whatever it asks for.
+
+    Args:
+        text: The bytes.
+        limits: What it may ask for.
+        objects: As ``parse_json`` takes it.
+        long_numbers: Let numbers of any length pass, for who reads them so that their length costs nothing.
 
     Raises:
         ValueError: If it does not; says which limit.
@@ -68,7 +74,9 @@ def check_json(text: bytes, limits: Limits = LIMITS, objects: int | None = None)
         raise too_many
     if objects is not None and bare.count(b"{") > objects:
         raise ValueError(f"it has more than the {objects:,} objects that are read")
-    if re.search(rb"(?<![.\d])\d{%d}|\d{40}" % (limits.integer_digits + 1), bare):  # reading one costs their square
+    if not long_numbers and re.search(
+        rb"(?<![.\d])\d{%d}|\d{40}" % (limits.integer_digits + 1), bare
+    ):  # reading one costs their square
         raise ValueError(f"it has a number of more than the {limits.integer_digits} digits that are read")
     if _is_deeper(bare, limits.json_depth):
         raise ValueError(f"it is nested deeper than {limits.json_depth} levels")
@@ -94,7 +102,8 @@ def _is_deeper(bare: bytes, depth: int) -> bool:
     return b"[]" in brackets
 
 
-def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object of these pairs; a key twice is an error, where ``json`` would take the last."""
     found = dict(pairs)
     if len(found) != len(pairs):
         twice, _ = Counter(key for key, _ in pairs).most_common(1)[0]

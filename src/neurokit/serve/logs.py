@@ -1,0 +1,82 @@
+"""Logs: one JSON object a line, on stderr, about requests and never about what rows held."""
+
+from __future__ import annotations
+
+import json
+import logging
+import secrets
+import sys
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+logger = logging.getLogger("neurokit.serve")
+
+_PLAIN = frozenset(vars(logging.makeLogRecord({})))
+
+
+class JsonFormatter(logging.Formatter):
+    """A record as one JSON object: time, level, message, and what was passed as ``extra``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        told = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+        }
+        told |= {name: value for name, value in vars(record).items() if name not in _PLAIN and name != "color_message"}
+        if record.exc_info:
+            told["exception"] = self.formatException(record.exc_info)
+        return json.dumps(told, default=str)
+
+
+def log_as_json(level: str = "info") -> None:
+    """Have neurokit's and uvicorn's logs written to stderr as JSON. For a process that serves and does nothing else."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter())
+    for name in ("neurokit", "uvicorn"):
+        one = logging.getLogger(name)
+        one.handlers, one.propagate = [handler], False
+        one.setLevel(level.upper())
+
+
+class RequestLog:
+    """Middleware that logs each request once it is answered, and gives it an id that the answer carries.
+
+    Args:
+        app: What it is around.
+        version: The model's.
+    """
+
+    def __init__(self, app: Any, version: str) -> None:
+        self.app, self.version = app, version
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Pass the request on, and log how it went."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        began, request_id = time.perf_counter(), secrets.token_hex(6)
+        scope.setdefault("state", {})["request_id"] = request_id
+        told: dict[str, Any] = {"status": 500}
+
+        async def sending(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                told["status"] = message["status"]
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, sending)
+        finally:
+            status = told["status"]
+            level = logging.ERROR if status >= 500 and status not in (501, 503) else logging.INFO
+            logger.log(
+                level, "%s %s %s", scope["method"], scope["path"], status,
+                extra={
+                    "request_id": request_id, "method": scope["method"], "path": scope["path"], "status": status,
+                    "milliseconds": round(1000 * (time.perf_counter() - began), 2),
+                    "rows": scope["state"].get("rows"), "model_version": self.version,
+                },
+            )  # fmt: skip

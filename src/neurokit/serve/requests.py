@@ -1,0 +1,161 @@
+"""Requests: models of what may be asked, made from a bundle's fields or inputs."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
+from pydantic_core import PydanticCustomError
+
+from neurokit.arguments import nearest
+
+if TYPE_CHECKING:
+    from neurokit.bundle import Bundle
+    from neurokit.bundle.interface import Input
+    from neurokit.encoding import Field as Column
+
+_LARGEST = 3.4e38  # of single precision
+_LARGEST_WHOLE = 2**53
+_SHOWN = 12
+_MOST_LISTED = 1000
+
+
+class Request(BaseModel):
+    """What all requests are: an object of known fields and no others."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+def request_model(bundle: Bundle, rows: int, name: str) -> type[Request]:
+    """Return the model of a request of up to so many rows.
+
+    Args:
+        bundle: What answers.
+        rows: How many at most.
+        name: What the model is called in the OpenAPI document.
+    """
+    row = row_type(bundle)
+    listed = Annotated[list[row], Field(min_length=1, max_length=rows, description=f"1 to {rows:,} rows.")]  # type: ignore[valid-type]
+    return create_model(name, __base__=Request, rows=(listed, ...))
+
+
+def row_type(bundle: Bundle) -> Any:
+    """Return the type of one row: an object with the columns of a table, or of several inputs, or nested lists."""
+    if bundle.fields is not None:
+        columns = {f"column_{at}": _column(one) for at, one in enumerate(bundle.fields)}
+        return create_model("Row", __base__=Request, **columns)  # type: ignore[call-overload]
+    if bundle.interface.passed == "alone":
+        return _array(bundle.inputs[0])
+    inputs = {f"input_{at}": (_array(one), Field(alias=one.name)) for at, one in enumerate(bundle.inputs)}
+    return create_model("Row", __base__=Request, **inputs)  # type: ignore[call-overload]
+
+
+def _column(column: Column) -> tuple[Any, Any]:
+    """A column's type and what the document says of it."""
+    kinds = {"number": _number, "integer": _integer, "boolean": _boolean, "category": _category, "date": _date}
+    kind = kinds[column.type](column)
+    told = _told(column)
+    examples = [] if column.example is None else [column.example]
+    if column.nullable:
+        return kind | None, Field(default=None, alias=column.name, description=told, examples=examples)
+    return kind, Field(alias=column.name, description=told, examples=examples)
+
+
+def _told(column: Column) -> str:
+    seen = ""
+    if column.minimum is not None and column.maximum is not None:
+        seen = f" Training rows had {column.minimum} to {column.maximum}."
+    missing = " null where it is not known." if column.nullable else ""
+    return f"A {column.type}.{seen}{missing}"
+
+
+def _number(_: Column) -> Any:
+    return Annotated[float, Field(allow_inf_nan=False, ge=-_LARGEST, le=_LARGEST)]
+
+
+def _integer(_: Column) -> Any:
+    def whole(value: Any) -> Any:
+        return int(value) if type(value) is float and value.is_integer() else value  # 3.0 is a whole number in JSON
+
+    return Annotated[int, Field(ge=-_LARGEST_WHOLE, le=_LARGEST_WHOLE), BeforeValidator(whole)]
+
+
+def _boolean(_: Column) -> Any:
+    return bool
+
+
+def _category(column: Column) -> Any:
+    known = list(column.categories or ())
+    if len(known) >= _MOST_LISTED:  # a field lists no more, and others may be known as well
+        return Annotated[str | float | bool, Field(union_mode="left_to_right")]
+    by_value = {(type(one) is bool, one): one for one in known}
+    shown = ", ".join(map(repr, known[:_SHOWN])) + (f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else "")
+
+    def one_of(value: Any) -> Any:
+        if isinstance(value, (str, int, float, bool)) and (type(value) is bool, value) in by_value:
+            return by_value[type(value) is bool, value]
+        near = nearest(value, [one for one in known if isinstance(one, str)], 1) if isinstance(value, str) else []
+        hint = f". Did you mean {near[0]!r}?" if near else ""
+        raise PydanticCustomError("category", f"takes one of {shown}{hint}".replace("{", "(").replace("}", ")"))
+
+    return Annotated[Any, BeforeValidator(one_of), WithJsonSchema({"enum": known})]
+
+
+def _date(_: Column) -> Any:
+    def iso(value: Any) -> Any:
+        if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+            raise PydanticCustomError("date", "takes a date, such as 2024-05-31")
+        try:
+            return date.fromisoformat(value).isoformat()
+        except ValueError:
+            raise PydanticCustomError("date", "takes a date that the calendar has") from None
+
+    return Annotated[str, BeforeValidator(iso), WithJsonSchema({"type": "string", "format": "date"})]
+
+
+def _array(one: Input) -> Any:
+    """Nested lists of the shape of one row."""
+    kind: Any
+    if one.dtype.startswith("float"):
+        kind = Annotated[float, Field(allow_inf_nan=False, ge=-_LARGEST, le=_LARGEST)]
+    elif one.dtype == "bool":
+        kind = bool
+    else:
+        low, high = _range(one.dtype)
+        kind = Annotated[int, Field(ge=low, le=high)]
+    for size in reversed(one.shape):
+        kind = Annotated[list[kind], Field(min_length=1 if size is None else size, max_length=size)]
+    return kind
+
+
+def _range(dtype: str) -> tuple[int, int]:
+    import numpy as np
+
+    told = np.iinfo(dtype)
+    return max(int(told.min), -_LARGEST_WHOLE), min(int(told.max), _LARGEST_WHOLE)
+
+
+def plain_rows(model: Any) -> list[Any]:
+    """Return a request's rows as the bundle takes them: dicts by column, or nested lists."""
+    return [one.model_dump(by_alias=True) if isinstance(one, BaseModel) else one for one in model.rows]
+
+
+def example_row(bundle: Bundle) -> Any:
+    """Return a row to try: usual values of each column, or zeros of the right shape."""
+    if bundle.fields is not None:
+        return {one.name: _example(one) for one in bundle.fields}
+    zeros = {one.name: _zeros([1 if size is None else size for size in one.shape], one.dtype) for one in bundle.inputs}
+    return zeros if bundle.interface.passed != "alone" else next(iter(zeros.values()))
+
+
+def _example(column: Column) -> Any:
+    if column.example is not None or column.nullable:
+        return column.example
+    return (column.categories or ("",))[0] if column.type == "category" else {"boolean": False}.get(column.type, 0)
+
+
+def _zeros(shape: list[int], dtype: str) -> Any:
+    zero: Any = 0.0 if dtype.startswith("float") else False if dtype == "bool" else 0
+    return [_zeros(shape[1:], dtype) for _ in range(shape[0])] if shape else zero

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+from typing import Any
+
+import pytest
+
+from neurokit.serve.batching import Batcher
+from neurokit.serve.errors import RequestError
+
+
+class Model:
+    """Answers rows by doubling them, once it is let."""
+
+    def __init__(self) -> None:
+        self.sizes: list[int] = []
+        self.begun, self.go = threading.Event(), threading.Event()
+
+    def __call__(self, rows: list[Any]) -> list[dict[str, Any]]:
+        self.begun.set()
+        assert self.go.wait(10)
+        self.sizes.append(len(rows))
+        if "bad" in rows:
+            raise RequestError(422, "a bad row")
+        return [{"prediction": 2 * one} for one in rows]
+
+
+def _run(model: Model, requests: list[list[Any]], **limits: int) -> list[Any]:
+    """The answers to requests of which the first finds the model idle and the others find it at work."""
+
+    async def main() -> list[Any]:
+        batcher = Batcher(model, limits.get("batch_rows", 100), limits.get("queued_rows", 1000))
+        first = asyncio.create_task(batcher(requests[0]))
+        await asyncio.to_thread(model.begun.wait, 10)
+        others = [asyncio.create_task(batcher(one)) for one in requests[1:]]
+        await asyncio.sleep(0.05)
+        model.go.set()
+        answers = await asyncio.gather(first, *others, return_exceptions=True)
+        await batcher.close()
+        return list(answers)
+
+    return asyncio.run(main())
+
+
+def _numbers(answer: list[dict[str, Any]]) -> list[Any]:
+    return [one["prediction"] for one in answer]
+
+
+def test_requests_that_arrive_while_the_model_works_go_together_in_order() -> None:
+    model = Model()
+
+    answers = _run(model, [[1], [2, 3], [4], [5, 6, 7]])
+
+    assert [_numbers(one) for one in answers] == [[2], [4, 6], [8], [10, 12, 14]]
+    assert model.sizes == [1, 6]
+
+
+def test_a_batch_is_no_larger_than_it_may_be() -> None:
+    model = Model()
+
+    _run(model, [[0], [1, 1], [2, 2], [3, 3]], batch_rows=4)
+
+    assert model.sizes == [1, 4, 2]
+
+
+def test_without_batching_each_request_goes_alone() -> None:
+    model = Model()
+
+    answers = _run(model, [[1], [2, 3], [4]], batch_rows=1)
+
+    assert model.sizes == [1, 2, 1]
+    assert _numbers(answers[1]) == [4, 6]
+
+
+def test_a_bad_request_fails_alone() -> None:
+    answers = _run(Model(), [[1], [2], ["bad"], [3]])
+
+    assert [_numbers(one) for one in (answers[0], answers[1], answers[3])] == [[2], [4], [6]]
+    assert isinstance(answers[2], RequestError)
+
+
+def test_what_is_too_much_is_asked_to_come_again() -> None:
+    answers = _run(Model(), [[1], [1] * 8, [2] * 3], queued_rows=10)
+
+    assert isinstance(answers[2], RequestError)
+    assert (answers[2].status, answers[2].headers) == (503, {"Retry-After": "1"})
+    assert _numbers(answers[1]) == [2] * 8
+
+
+def test_whoever_left_is_not_computed_for() -> None:
+    model = Model()
+
+    async def main() -> None:
+        batcher = Batcher(model, 100, 1000)
+        first = asyncio.create_task(batcher([1]))
+        await asyncio.to_thread(model.begun.wait, 10)
+        second, third = asyncio.create_task(batcher([2])), asyncio.create_task(batcher([3]))
+        await asyncio.sleep(0.05)
+        second.cancel()
+        await asyncio.sleep(0)
+        model.go.set()
+        assert _numbers(await first) == [2]
+        assert _numbers(await third) == [6]
+        with pytest.raises(asyncio.CancelledError):
+            await second
+        await batcher.close()
+
+    asyncio.run(main())
+    assert model.sizes == [1, 1]
