@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, create_model
 
 from neurokit.serve.errors import FieldError, RequestError
 
@@ -31,10 +32,18 @@ class Prediction(BaseModel):
     probabilities: dict[str, float] | None = Field(default=None, description="Of each label.")
 
 
-class PredictAnswer(_Answer):
-    """One prediction for each row, in their order."""
-
-    predictions: list[Prediction]
+def predict_answer(bundle: Bundle) -> type[BaseModel]:
+    """Return the model of what ``/predict`` answers, with the labels that the bundle has."""
+    target = bundle.target
+    kind: Any = Any
+    if target is not None and target.kind in ("binary", "multiclass") and target.classes is not None:
+        kind = Annotated[Any, WithJsonSchema({"enum": list(target.classes), "title": "Prediction"})]
+    told = Field(description="A label, a number in the target's own unit, or what the model gives.")
+    one = create_model("Prediction", __base__=Prediction, prediction=(kind, told))
+    return create_model(
+        "PredictAnswer", __base__=_Answer, __doc__="One prediction for each row, in their order.",
+        predictions=(list[one], ...),  # type: ignore[valid-type]
+    )  # fmt: skip
 
 
 class Contribution(BaseModel):
@@ -87,38 +96,54 @@ class ModelAnswer(_Answer):
     example: Any
 
 
-def predict(bundle: Bundle, rows: list[Any]) -> list[dict[str, Any]]:
-    """Return what the bundle says of rows, one entry for each.
+_NOT_FINITE: dict[str, Any] = {}  # stands for a row that the model gives no finite number for; the others are answered
 
-    Raises:
-        RequestError: If it gives no finite number for a row; names it.
-    """
+
+def predict(bundle: Bundle, rows: list[Any]) -> list[dict[str, Any]]:
+    """Return what the bundle says of rows, one entry for each; an empty one where it gives no finite number."""
     if bundle.target is None or bundle.target.kind is None:
-        return [{"prediction": one} for one in _by_row(bundle.predict(_given(bundle, rows)), len(rows))]
+        outputs = bundle.predict(_given(bundle, rows))
+        sound = _are_finite(outputs, len(rows))
+        return _told([{"prediction": one} for one in _by_row(outputs, len(rows))], sound)
     answer = bundle.answer(_given(bundle, rows))
     if answer.labels is None:
         assert answer.values is not None
-        _refuse_not_finite(answer.values)
-        return [{"prediction": one} for one in answer.values.tolist()]
+        return _told([{"prediction": one} for one in answer.values.tolist()], _are_finite(answer.values, len(rows)))
     labels = answer.labels.tolist()
     if answer.probabilities is None:
         return [{"prediction": one} for one in labels]
-    _refuse_not_finite(answer.probabilities)
+    sound = _are_finite(answer.probabilities, len(rows))
     names = class_names(bundle, answer.probabilities.shape[1])
     told = [dict(zip(names, one, strict=True)) for one in answer.probabilities.tolist()]
+    answers = [{"prediction": label, "probabilities": one} for label, one in zip(labels, told, strict=True)]
     if bundle.target.kind == "multilabel" or answer.probabilities.ndim > 2:
-        return [{"prediction": label, "probabilities": one} for label, one in zip(labels, told, strict=True)]
-    return [
-        {"prediction": label, "probability": max(one.values()), "probabilities": one}
-        for label, one in zip(labels, told, strict=True)
-    ]
+        return _told(answers, sound)
+    return _told([{**one, "probability": max(one["probabilities"].values())} for one in answers], sound)
+
+
+def _told(answers: list[dict[str, Any]], sound: Array) -> list[dict[str, Any]]:
+    return answers if sound.all() else [one if fine else _NOT_FINITE for one, fine in zip(answers, sound, strict=True)]
+
+
+def refuse_not_finite(answers: list[dict[str, Any]]) -> None:
+    """Raise for a request that has rows without a finite number.
+
+    Raises:
+        RequestError: Naming them.
+    """
+    message = "the model gives no finite number for this row"
+    if rows := [row for row, one in enumerate(answers) if not one]:
+        fields = [FieldError(field=f"rows[{row}]", message=message) for row in rows]
+        raise RequestError(422, f"rows[{rows[0]}]: {message}", fields)
 
 
 def explain(bundle: Bundle, rows: list[Any]) -> list[dict[str, Any]]:
     """Return why the bundle says what it says of rows: of the label that it predicts, or of the number."""
     answers = predict(bundle, rows)
+    refuse_not_finite(answers)
     found = bundle.explain(_given(bundle, rows))
     values, base = np.asarray(found.values), np.asarray(found.base_values)
+    refuse_not_finite([{"row": row} if fine else {} for row, fine in enumerate(_are_finite(values, len(rows)))])
     features = [str(one) for one in found.feature_names]
     told = []
     for at, answer in enumerate(answers):
@@ -138,19 +163,24 @@ def explain(bundle: Bundle, rows: list[Any]) -> list[dict[str, Any]]:
     return told
 
 
-def cannot_explain(bundle: Bundle) -> str | None:
-    """Return why a bundle cannot be explained here; ``None`` where it can."""
-    from importlib.util import find_spec
+def cannot_explain(bundle: Bundle, explanations: bool) -> str | None:
+    """Return why a bundle is not explained here; ``None`` where it is.
 
+    Args:
+        bundle: What is served.
+        explanations: Whether they are wanted.
+    """
+    if not explanations:
+        return "Explanations are turned off on this server."
     if bundle.fields is None:
         return "Explanations are of named columns, and this model takes arrays."
     if bundle.target is None or bundle.target.kind in (None, "multilabel"):
         return "Explanations are of one answer a row, and this model gives several."
-    missing = [name for name in ("torch", "shap") if _is_missing(find_spec, name)]
+    missing = [name for name in ("torch", "shap") if _is_missing(name)]
     return f"Explanations need {' and '.join(missing)}, not installed on this server." if missing else None
 
 
-def _is_missing(find_spec: Any, name: str) -> bool:
+def _is_missing(name: str) -> bool:
     try:
         return find_spec(name) is None
     except ValueError:  # somebody put None in its place
@@ -179,13 +209,14 @@ def _by_row(outputs: Any, count: int) -> list[Any]:
         return [[one[at] for one in columns] for at in range(count)]
     if outputs is None:
         return [None] * count
-    _refuse_not_finite(outputs)
     return list(outputs.tolist())
 
 
-def _refuse_not_finite(array: Array) -> None:
-    if array.dtype.kind != "f" or np.isfinite(array).all():
-        return
-    row = int(np.flatnonzero(~np.isfinite(array).reshape(len(array), -1).all(axis=1))[0])
-    message = "the model gives no finite number for this row"
-    raise RequestError(422, f"rows[{row}]: {message}", [FieldError(field=f"rows[{row}]", message=message)])
+def _are_finite(outputs: Any, count: int) -> Array:
+    """Whether all numbers of each row are finite, in outputs of any structure."""
+    if isinstance(outputs, (dict, tuple)):
+        parts = outputs.values() if isinstance(outputs, dict) else outputs
+        return np.asarray(np.logical_and.reduce([_are_finite(one, count) for one in parts], axis=0))
+    if outputs is None or outputs.dtype.kind != "f":
+        return np.ones(count, dtype=bool)
+    return np.asarray(np.isfinite(outputs).reshape(count, -1).all(axis=1))

@@ -9,10 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 from neurokit.serve.errors import RequestError
+from neurokit.serve.working import Worker
 
 Answers = list[dict[str, Any]]
 
@@ -29,30 +29,47 @@ class Batcher:
         predict: From rows to one answer for each; runs in a thread of its own, one call at a time.
         batch_rows: Rows that go together at most; 1 turns batching off.
         queued_rows: Rows that may wait.
+        queued_requests: Requests that may wait; ``None`` is any number.
     """
 
-    def __init__(self, predict: Callable[[list[Any]], Answers], batch_rows: int, queued_rows: int) -> None:
-        self._predict, self._batch_rows, self._queued_rows = predict, batch_rows, queued_rows
+    def __init__(
+        self,
+        predict: Callable[[list[Any]], Answers],
+        batch_rows: int,
+        queued_rows: int,
+        queued_requests: int | None = None,
+    ) -> None:
+        self._batch_rows, self._queued_rows, self._queued_requests = batch_rows, queued_rows, queued_requests
         self._waiting: deque[_Waiting] = deque()
         self._rows_waiting = 0
-        self._worker: asyncio.Task[None] | None = None
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self._loop_task: asyncio.Task[None] | None = None
+        self.worker: Worker[list[Any], Answers] = Worker(predict, "model")
         self.batches = 0
 
-    async def __call__(self, rows: list[Any]) -> Answers:
-        """Return the answers to rows, in their order.
+    def submit(self, rows: list[Any]) -> asyncio.Future[Answers]:
+        """Return what will hold the answers to rows, in their order. Whoever cancels it is left out.
 
         Raises:
-            RequestError: If too much is waiting, or as ``predict`` does.
+            RequestError: If too much is waiting.
         """
-        if self._rows_waiting and self._rows_waiting + len(rows) > self._queued_rows:
-            raise RequestError(503, "Too much is waiting. Ask again in a second.", headers={"Retry-After": "1"})
+        if self._waiting and self._is_full(len(rows)):
+            self._forget_who_left()
+            if self._waiting and self._is_full(len(rows)):
+                raise RequestError(503, "Too much is waiting. Ask again in a second.", headers={"Retry-After": "1"})
         answer: asyncio.Future[Answers] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(rows, answer))
         self._rows_waiting += len(rows)
-        if self._worker is None or self._worker.done():
-            self._worker = asyncio.create_task(self._work())
-        return await answer
+        if self._loop_task is None or self._loop_task.done():
+            self._loop_task = asyncio.create_task(self._work())
+        return answer
+
+    def _is_full(self, more: int) -> bool:
+        full = self._queued_requests is not None and len(self._waiting) >= self._queued_requests
+        return full or self._rows_waiting + more > self._queued_rows
+
+    def _forget_who_left(self) -> None:
+        self._waiting = deque(one for one in self._waiting if not one.answer.cancelled())
+        self._rows_waiting = sum(len(one.rows) for one in self._waiting)
 
     async def _work(self) -> None:
         while self._waiting:
@@ -75,7 +92,7 @@ class Batcher:
     async def _answer(self, batch: list[_Waiting]) -> None:
         rows = [row for one in batch for row in one.rows]
         try:
-            found = await self._run(rows)
+            found = await self.worker(rows)
         except Exception as error:
             if len(batch) == 1:
                 if not batch[0].answer.done():
@@ -91,11 +108,8 @@ class Batcher:
                 one.answer.set_result(found[first : first + len(one.rows)])
             first += len(one.rows)
 
-    async def _run(self, rows: list[Any]) -> Answers:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._predict, rows)
-
     async def close(self) -> None:
         """Answer what waits, then let the thread go."""
-        if self._worker is not None:
-            await self._worker
-        self._thread.shutdown(wait=True)
+        if self._loop_task is not None:
+            await self._loop_task
+        self.worker.close()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
@@ -18,25 +20,40 @@ if TYPE_CHECKING:
 _DEEPEST = 32
 _LET_PASS = 4  # times the largest body
 _LONGEST = 20  # digits of a number that stays whole
+_LARGE = 32 << 10  # bytes; reading more takes milliseconds, in which others would wait
 _TYPES = ("application/json", "text/json")
 
 
-async def read_body(request: Request, model: type[BaseModel], most: int) -> BaseModel:
+async def read_body(request: Request, model: type[BaseModel], most: int, seconds: float) -> BaseModel:
     """Return a request's body as its model.
 
     Args:
         request: What is being asked.
         model: What its body shall be.
         most: Bytes that are read.
+        seconds: That it may take to arrive.
 
     Raises:
-        RequestError: If it is too large, no JSON, or no such model; says where.
+        RequestError: If it is too large or too slow, no JSON, or no such model; says where.
+        ClientDisconnect: If whoever asks leaves meanwhile.
     """
     kind, _, options = request.headers.get("content-type", "").partition(";")
     charset = options.strip().lower().removeprefix("charset=").strip('"')
     if kind.strip().lower() not in _TYPES or charset not in ("", "utf-8", "utf8"):
         raise RequestError(415, MEANINGS[415])
-    values = _parsed(await _content(request, most), most)
+    try:
+        async with asyncio.timeout(seconds):
+            content = await _content(request, most)
+    except TimeoutError:
+        late = f"The body did not arrive within {seconds:g} seconds."
+        raise RequestError(408, late, headers={"Connection": "close"}) from None
+    if len(content) <= _LARGE:
+        return _read(content, model, most)
+    return await asyncio.to_thread(_read, content, model, most)
+
+
+def _read(content: bytes, model: type[BaseModel], most: int) -> BaseModel:
+    values = _parsed(content, most)
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -63,11 +80,15 @@ async def _content(request: Request, most: int) -> bytes:
     return bytes(content)
 
 
+@cache
+def _limits(most: int) -> Limits:
+    return replace(Limits(), json_bytes=most, json_depth=_DEEPEST, string_length=most, json_values=most)
+
+
 def _parsed(content: bytes, most: int) -> Any:
     """What JSON says. Numbers that are too large or none are infinite or NaN here, so that their fields are named."""
-    limits = replace(Limits(), json_bytes=most, json_depth=_DEEPEST, string_length=most, json_values=most)
     try:
-        check_json(content, limits, long_numbers=True)
+        check_json(content, _limits(most), long_numbers=True)
         return json.loads(content.decode(), object_pairs_hook=without_duplicates, parse_int=_whole)
     except UnicodeDecodeError:
         raise RequestError(400, "The body cannot be read: it is not UTF-8 text.") from None

@@ -37,19 +37,20 @@ class ErrorAnswer(BaseModel):
 
 
 CODES = {
-    400: "malformed", 404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "media_type", 422: "invalid",
-    500: "failed", 501: "not_available", 503: "busy",
+    400: "malformed", 404: "not_found", 405: "method_not_allowed", 408: "too_slow", 413: "too_large", 415: "media_type",
+    422: "invalid", 499: "client_left", 500: "failed", 501: "not_available", 503: "busy",
 }  # fmt: skip
 
 MEANINGS = {
     400: "The body is no JSON: malformed, a key twice, nested too deeply; or the Host header names another machine.",
     404: "There is no such path.",
     405: "The path does not take this method; Allow says which it takes.",
+    408: "The body did not arrive in time.",
     413: "The body is larger than is read.",
     415: "The body is not said to be application/json.",
     422: "A field is missing, unknown, of another type or out of its range.",
     500: "The model failed. The log says why, under the request's id.",
-    501: "This server cannot explain: the bundle or the installation does not allow it.",
+    501: "This server does not explain: the bundle, the installation or whoever runs it does not allow it.",
     503: "Too much is waiting, or the server is stopping. Ask again after the seconds in Retry-After.",
 }
 

@@ -4,37 +4,60 @@ from __future__ import annotations
 
 import json
 import logging
-import secrets
+import random
 import sys
 import time
+import traceback
 from datetime import UTC, datetime
 from typing import Any
 
 logger = logging.getLogger("neurokit.serve")
 
 _PLAIN = frozenset(vars(logging.makeLogRecord({})))
+_numbers = random.Random()  # of requests: nobody else's stream, and no secret
 
 
 class JsonFormatter(logging.Formatter):
-    """A record as one JSON object: time, level, message, and what was passed as ``extra``."""
+    """A record as one JSON object: time, level, message, and what was passed as ``extra``.
+
+    Of an exception it tells the class and where it came from. Its message may quote a row, so only ``debug`` shows it.
+
+    Args:
+        messages: Whether the messages of exceptions are shown.
+    """
+
+    def __init__(self, messages: bool = False) -> None:
+        super().__init__()
+        self._messages = messages
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        told = {
+        told: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "message": record.getMessage(),
         }
         told |= {name: value for name, value in vars(record).items() if name not in _PLAIN and name != "color_message"}
-        if record.exc_info:
-            told["exception"] = self.formatException(record.exc_info)
+        if record.exc_info and record.exc_info[1] is not None:
+            told["exception"] = self._raised(record.exc_info[1])
         return json.dumps(told, default=str)
+
+    def _raised(self, error: BaseException) -> dict[str, Any]:
+        frames = traceback.extract_tb(error.__traceback__)
+        told: dict[str, Any] = {
+            "class": type(error).__name__,
+            "frames": [f"{one.filename}:{one.lineno} in {one.name}" for one in frames],
+        }
+        if self._messages:
+            told["message"] = str(error)
+        cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        return told if cause is None else told | {"because": self._raised(cause)}
 
 
 def log_as_json(level: str = "info") -> None:
     """Have neurokit's and uvicorn's logs written to stderr as JSON. For a process that serves and does nothing else."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter())
+    handler.setFormatter(JsonFormatter(messages=level == "debug"))
     for name in ("neurokit", "uvicorn"):
         one = logging.getLogger(name)
         one.handlers, one.propagate = [handler], False
@@ -57,7 +80,7 @@ class RequestLog:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        began, request_id = time.perf_counter(), secrets.token_hex(6)
+        began, request_id = time.perf_counter(), f"{_numbers.getrandbits(48):012x}"
         scope.setdefault("state", {})["request_id"] = request_id
         told: dict[str, Any] = {"status": 500}
 

@@ -9,6 +9,8 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
+from neurokit.serve.requests import Unknown, has_time, takes_others
+
 if TYPE_CHECKING:
     from neurokit.bundle import Bundle
     from neurokit.encoding import Field
@@ -24,7 +26,16 @@ def _file(name: str) -> str:
     return (resources.files("neurokit.serve") / "page" / name).read_text(encoding="utf-8")
 
 
-def form_page(bundle: Bundle, why_not: str | None, example: Any, own: str) -> str:
+def page_headers(own: str) -> dict[str, str]:
+    """Return what keeps a page from everything that is not its own: only its nonce's script and style count."""
+    policy = f"default-src 'none'; style-src 'nonce-{own}'; script-src 'nonce-{own}'; connect-src 'self'; img-src data:"
+    return {
+        "Content-Security-Policy": f"{policy}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        "X-Frame-Options": "DENY", "Cross-Origin-Opener-Policy": "same-origin",
+    }  # fmt: skip
+
+
+def form_page(bundle: Bundle, why_not: str | None, example: Any, own: str, unknown: Unknown = "refuse") -> str:
     """Return the page at ``/``.
 
     Args:
@@ -32,6 +43,7 @@ def form_page(bundle: Bundle, why_not: str | None, example: Any, own: str) -> st
         why_not: Why it cannot explain; ``None`` where it can.
         example: A row to begin with.
         own: The nonce.
+        unknown: Whether a category that training rows did not have may be asked about.
     """
     fields = bundle.fields
     target = ", ".join(one.name for one in bundle.interface.questions if one.name)
@@ -40,55 +52,67 @@ def form_page(bundle: Bundle, why_not: str | None, example: Any, own: str) -> st
         "example": example, "explains": why_not is None and fields is not None,
         "target": target, "classifies": bundle.target is not None and bundle.target.kind != "regression",
     }  # fmt: skip
-    inputs = "\n".join(_input(at, one) for at, one in enumerate(fields)) if fields is not None else _textarea(example)
+    parts = [_textarea(example)] if fields is None else [_input(at, one, unknown) for at, one in enumerate(fields)]
     return _filled(
-        "form.html", own, title=html.escape(bundle.name), target=html.escape(target or "the answer"), inputs=inputs,
-        version=bundle.version, data=_embedded(told),
+        "form.html", own, title=html.escape(bundle.name), target=html.escape(target or "the answer"),
+        inputs="\n".join(parts), version=bundle.version, data=_embedded(told),
         note="" if why_not is None or fields is None else html.escape(why_not),
     )  # fmt: skip
 
 
-def _input(at: int, field: Field) -> str:
+def _input(at: int, field: Field, unknown: Unknown) -> str:
     """One field: its label, what it takes, and a hint."""
-    name, hint = html.escape(field.name), html.escape(_hint(field))
-    ids = f'id="field-{at}" data-name="{name}" data-type="{field.type}" aria-describedby="hint-{at} error-{at}"'
-    required = "" if field.nullable else " required"
-    if field.type == "category":
-        options = "".join(
-            f'<option value="{number}"{" selected" if one == field.example else ""}>{html.escape(str(one))}</option>'
-            for number, one in enumerate(field.categories or ())
-        )
-        empty = '<option value="">not known</option>' if field.nullable else ""
-        control = f"<select {ids}{required}>{empty}{options}</select>"
-    elif field.type == "boolean":
-        empty = '<option value="">not known</option>' if field.nullable else ""
-        chosen = ("" if field.example else " selected", " selected" if field.example else "")
-        options = f'<option value="false"{chosen[0]}>no</option><option value="true"{chosen[1]}>yes</option>'
-        control = f"<select {ids}>{empty}{options}</select>"
+    name, hint = html.escape(field.name), html.escape(_hint(field, unknown))
+    ids = f'id="field-{at}" aria-describedby="hint-{at} error-{at}"' + ("" if field.nullable else " required")
+    if field.type == "boolean":
+        control = _choice(ids, field, [(False, "no"), (True, "yes")])
+    elif field.type == "category" and takes_others(field, unknown):
+        known = "".join(f'<option value="{html.escape(str(one))}"></option>' for one in field.categories or ())
+        control = _box(f'{ids} list="known-{at}"', field, "text") + f'<datalist id="known-{at}">{known}</datalist>'
+    elif field.type == "category":
+        control = _choice(ids, field, [(one, str(one)) for one in field.categories or ()])
+    elif field.type == "date":
+        control = _box(f'{ids} step="1"', field, "datetime-local") if has_time(field) else _box(ids, field, "date")
     else:
-        kind = {"date": "date"}.get(field.type, "text")
-        mode = {"number": ' inputmode="decimal"', "integer": ' inputmode="numeric"'}.get(field.type, "")
-        value = "" if field.example is None else html.escape(_shown(field.example))
-        control = f'<input {ids} type="{kind}"{mode} value="{value}" autocomplete="off"{required}>'
+        control = _box(f'{ids} inputmode="{"decimal" if field.type == "number" else "numeric"}"', field, "text")
     return (
         f'<div class="field"><label for="field-{at}">{name}</label>{control}'
         f'<p class="hint" id="hint-{at}">{hint}</p><p class="error" id="error-{at}"></p></div>'
     )
 
 
-def _hint(field: Field) -> str:
+def _choice(ids: str, field: Field, options: list[tuple[Any, str]]) -> str:
+    listed = "".join(
+        f'<option value="{number}"{" selected" if value == field.example else ""}>{html.escape(text)}</option>'
+        for number, (value, text) in enumerate(options)
+    )
+    empty = '<option value="">not known</option>' if field.nullable else ""
+    return f"<select {ids}>{empty}{listed}</select>"
+
+
+def _box(ids: str, field: Field, kind: str) -> str:
+    value = "" if field.example is None else html.escape(_shown(field.example))
+    return f'<input {ids} type="{kind}" value="{value}" autocomplete="off">'
+
+
+def _hint(field: Field, unknown: Unknown) -> str:
     parts = []
     if field.minimum is not None and field.maximum is not None:
         parts.append(f"{_shown(field.minimum)} to {_shown(field.maximum)} in training")
     if field.type == "integer":
         parts.append("a whole number")
+    if field.type == "category" and takes_others(field, unknown):
+        parts.append("another than in training is read as not known")
     if field.nullable and field.type not in ("category", "boolean"):
         parts.append("empty if not known")
     return ", ".join(parts)
 
 
 def _shown(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    """A value as people write it: six digits are enough for a hint or an example."""
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if 1e6 <= abs(value) < 1e15 else f"{value:.6g}"
 
 
 def _textarea(example: Any) -> str:
@@ -100,12 +124,18 @@ def _textarea(example: Any) -> str:
     )
 
 
-def docs_page(document: dict[str, Any], own: str) -> str:
-    """Return the page at ``/docs``: every path with what it takes and answers, and a line for curl."""
+def docs_page(document: dict[str, Any], address: str, own: str) -> str:
+    """Return the page at ``/docs``: every path with what it takes and answers, and a line for curl.
+
+    Args:
+        document: The OpenAPI document.
+        address: Where the server was asked.
+        own: The nonce.
+    """
     parts = []
     for path, methods in document["paths"].items():
         for method, told in methods.items():
-            parts.append(_operation(method.upper(), path, told))
+            parts.append(_operation(method.upper(), path, told, address))
     schemas = document.get("components", {}).get("schemas", {})
     models = "".join(
         f"<details><summary><code>{html.escape(name)}</code></summary>"
@@ -119,14 +149,14 @@ def docs_page(document: dict[str, Any], own: str) -> str:
     )  # fmt: skip
 
 
-def _operation(method: str, path: str, told: dict[str, Any]) -> str:
+def _operation(method: str, path: str, told: dict[str, Any], address: str) -> str:
     rows = "".join(
         f"<tr><td>{html.escape(str(status))}</td><td>{html.escape(answer.get('description', ''))}</td></tr>"
         for status, answer in told.get("responses", {}).items()
     )
     body = told.get("requestBody", {}).get("content", {}).get("application/json", {})
     example = json.dumps(body["example"]) if "example" in body else ""
-    curl = f"curl -s http://HOST{path}"
+    curl = f"curl -s {address}{path}"
     if example:
         quoted = example.replace("'", "'\\''")
         curl += f" -H 'content-type: application/json' -d '{quoted}'"

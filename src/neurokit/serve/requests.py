@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from datetime import date
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 from pydantic_core import PydanticCustomError
@@ -18,8 +19,13 @@ if TYPE_CHECKING:
 
 _LARGEST = 3.4e38  # of single precision
 _LARGEST_WHOLE = 2**53
+_LONGEST = 1000  # characters of a category that nobody has seen
+_DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_TIME = r"(T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?"
 _SHOWN = 12
 _MOST_LISTED = 1000
+
+Unknown = Literal["refuse", "allow"]
 
 
 class Request(BaseModel):
@@ -28,23 +34,24 @@ class Request(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
-def request_model(bundle: Bundle, rows: int, name: str) -> type[Request]:
+def request_model(bundle: Bundle, rows: int, name: str, unknown: Unknown = "refuse") -> type[Request]:
     """Return the model of a request of up to so many rows.
 
     Args:
         bundle: What answers.
         rows: How many at most.
         name: What the model is called in the OpenAPI document.
+        unknown: Whether a category that training rows did not have is refused.
     """
-    row = row_type(bundle)
+    row = row_type(bundle, unknown)
     listed = Annotated[list[row], Field(min_length=1, max_length=rows, description=f"1 to {rows:,} rows.")]  # type: ignore[valid-type]
     return create_model(name, __base__=Request, rows=(listed, ...))
 
 
-def row_type(bundle: Bundle) -> Any:
+def row_type(bundle: Bundle, unknown: Unknown = "refuse") -> Any:
     """Return the type of one row: an object with the columns of a table, or of several inputs, or nested lists."""
     if bundle.fields is not None:
-        columns = {f"column_{at}": _column(one) for at, one in enumerate(bundle.fields)}
+        columns = {f"column_{at}": _column(one, unknown) for at, one in enumerate(bundle.fields)}
         return create_model("Row", __base__=Request, **columns)  # type: ignore[call-overload]
     if bundle.interface.passed == "alone":
         return _array(bundle.inputs[0])
@@ -52,23 +59,29 @@ def row_type(bundle: Bundle) -> Any:
     return create_model("Row", __base__=Request, **inputs)  # type: ignore[call-overload]
 
 
-def _column(column: Column) -> tuple[Any, Any]:
+def _column(column: Column, unknown: Unknown) -> tuple[Any, Any]:
     """A column's type and what the document says of it."""
-    kinds = {"number": _number, "integer": _integer, "boolean": _boolean, "category": _category, "date": _date}
-    kind = kinds[column.type](column)
-    told = _told(column)
+    kinds = {"number": _number, "integer": _integer, "boolean": _boolean, "date": _date}
+    kind = _category(column, unknown) if column.type == "category" else kinds[column.type](column)
+    told = _told(column, unknown)
     examples = [] if column.example is None else [column.example]
     if column.nullable:
         return kind | None, Field(default=None, alias=column.name, description=told, examples=examples)
     return kind, Field(alias=column.name, description=told, examples=examples)
 
 
-def _told(column: Column) -> str:
-    seen = ""
+def _told(column: Column, unknown: Unknown) -> str:
+    told = f"A {column.type}."
     if column.minimum is not None and column.maximum is not None:
-        seen = f" Training rows had {column.minimum} to {column.maximum}."
-    missing = " null where it is not known." if column.nullable else ""
-    return f"A {column.type}.{seen}{missing}"
+        told += f" Training rows had {column.minimum} to {column.maximum}."
+    if column.categories and takes_others(column, unknown):
+        told += f" Training rows had {_shown(column.categories)}; another is read as not known."
+    return told + (" null where it is missing." if column.nullable else "")
+
+
+def takes_others(column: Column, unknown: Unknown) -> bool:
+    """Return whether a category is taken that the field does not list: a field lists no more than a thousand."""
+    return unknown == "allow" or len(column.categories or ()) >= _MOST_LISTED
 
 
 def _number(_: Column) -> Any:
@@ -86,12 +99,12 @@ def _boolean(_: Column) -> Any:
     return bool
 
 
-def _category(column: Column) -> Any:
+def _category(column: Column, unknown: Unknown) -> Any:
     known = list(column.categories or ())
-    if len(known) >= _MOST_LISTED:  # a field lists no more, and others may be known as well
-        return Annotated[str | float | bool, Field(union_mode="left_to_right")]
+    if takes_others(column, unknown):
+        return _of_the_kind_of(known)
     by_value = {(type(one) is bool, one): one for one in known}
-    shown = ", ".join(map(repr, known[:_SHOWN])) + (f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else "")
+    shown = _shown(known)
 
     def one_of(value: Any) -> Any:
         if isinstance(value, (str, int, float, bool)) and (type(value) is bool, value) in by_value:
@@ -103,16 +116,40 @@ def _category(column: Column) -> Any:
     return Annotated[Any, BeforeValidator(one_of), WithJsonSchema({"enum": known})]
 
 
-def _date(_: Column) -> Any:
+def _of_the_kind_of(known: Sequence[Any]) -> Any:
+    """What any category of a column is: a text, true or false, or a number, as those that are known."""
+    if known and all(isinstance(one, bool) for one in known):
+        return bool
+    if known and not any(isinstance(one, (str, bool)) for one in known):
+        return Annotated[float, Field(allow_inf_nan=False, ge=-_LARGEST, le=_LARGEST)]
+    return Annotated[str, Field(max_length=_LONGEST)]
+
+
+def _shown(known: Sequence[Any]) -> str:
+    return ", ".join(map(repr, known[:_SHOWN])) + (f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else "")
+
+
+def _date(column: Column) -> Any:
+    """A date; where training dates had a time of day, with one or without."""
+    timed = has_time(column)
+    pattern = _DATE + (_TIME if timed else "")
+    wanted = "a date, such as 2024-05-31" + (", or a moment, such as 2024-05-31T18:30:00" if timed else "")
+
     def iso(value: Any) -> Any:
-        if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
-            raise PydanticCustomError("date", "takes a date, such as 2024-05-31")
+        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+            raise PydanticCustomError("date", f"takes {wanted}")
         try:
-            return date.fromisoformat(value).isoformat()
+            return datetime.fromisoformat(value).isoformat() if timed else date.fromisoformat(value).isoformat()
         except ValueError:
             raise PydanticCustomError("date", "takes a date that the calendar has") from None
 
-    return Annotated[str, BeforeValidator(iso), WithJsonSchema({"type": "string", "format": "date"})]
+    schema = {"type": "string", "pattern": f"^{pattern}$"} if timed else {"type": "string", "format": "date"}
+    return Annotated[str, BeforeValidator(iso), WithJsonSchema(schema)]
+
+
+def has_time(column: Column) -> bool:
+    """Return whether the dates of a column have a time of day."""
+    return any(isinstance(one, str) and len(one) > 10 for one in (column.minimum, column.maximum, column.example))
 
 
 def _array(one: Input) -> Any:

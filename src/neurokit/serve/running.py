@@ -6,19 +6,28 @@ import errno
 import logging
 import os
 import socket
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Sequence
+from types import FrameType
+from typing import TYPE_CHECKING, Literal
 
-from neurokit.arguments import check_count, suggests_arguments
+from neurokit.arguments import check_choice, check_count, check_number, suggests_arguments
 from neurokit.serve.app import create_app
 from neurokit.serve.limits import ServeLimits
+from neurokit.serve.requests import Unknown
+from neurokit.serve.warming import warm
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from uvicorn import Config, Server
+
     from neurokit.bundle import Bundle
 
 logger = logging.getLogger("neurokit.serve")
 
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]", "::1")
 _PATIENCE = 20  # seconds that a request under way has, once the server is told to stop
+_LEVELS = ("debug", "info", "warning", "error")
 
 
 @suggests_arguments
@@ -28,21 +37,33 @@ def run(
     host: str = "127.0.0.1",
     port: int = 8000,
     limits: ServeLimits | None = None,
+    unknown: Unknown = "refuse",
+    explanations: bool = True,
     micro_batching: bool = True,
-    log_level: str = "info",
+    allowed_hosts: Sequence[str] | None = None,
+    drain: float = 0.0,
+    log_level: Literal["debug", "info", "warning", "error"] = "info",
 ) -> None:
     """Serve a bundle until SIGINT or SIGTERM; requests under way are answered first.
 
     It listens on this machine alone unless told otherwise, and has no passwords: put what has in front of it before
     others reach it. On the loopback it answers only to this machine's names, so that a page elsewhere cannot ask it.
+    The signal then ends the process under its own name: 143 to a shell for SIGTERM, a KeyboardInterrupt for SIGINT.
 
     Args:
         bundle: What ``nk.load_bundle`` returned, or its folder.
         host: Where to listen; ``"0.0.0.0"`` is every address of this machine.
         port: Which port; 0 takes a free one, which the log tells.
         limits: What a request may ask for.
+        unknown: As in ``create_app``.
+        explanations: As in ``create_app``.
         micro_batching: As in ``create_app``.
-        log_level: ``"info"`` logs every request, ``"warning"`` only what is wrong.
+        allowed_hosts: The names under which it may be asked; ``None`` is those of this machine on the loopback, and
+            any elsewhere.
+        drain: Seconds in which it still answers after the signal while ``/health`` says 503, so that whoever balances
+            load sends nothing more. A second signal ends them.
+        log_level: ``"info"`` logs every request, ``"warning"`` only what is wrong; ``"debug"`` adds the messages of
+            exceptions, which may quote rows.
 
     Raises:
         OSError: If the port is taken, or the address none of this machine's.
@@ -50,12 +71,18 @@ def run(
     from neurokit.serve.logs import log_as_json
 
     check_count("port", port, 0, such_as=8000)
+    check_number("drain", drain, "a number of 0 or more", lambda seconds: seconds >= 0, such_as=5)
+    check_choice("log_level", log_level, _LEVELS)
     local = host in _LOOPBACK
-    app = create_app(bundle, limits=limits, micro_batching=micro_batching, allowed_hosts=_LOOPBACK if local else None)
+    app = create_app(
+        bundle, limits=limits, unknown=unknown, explanations=explanations, micro_batching=micro_batching,
+        allowed_hosts=_LOOPBACK if local and allowed_hosts is None else allowed_hosts,
+    )  # fmt: skip
     import uvicorn
 
     listening = _listen(host, port)
     log_as_json(log_level)
+    warm(app)
     if not local:
         logger.warning("Listening on %s: whoever reaches this address can ask the model. There are no passwords.", host)
     shown = f"[{host}]" if ":" in host else host
@@ -64,7 +91,26 @@ def run(
     config = uvicorn.Config(
         app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=_PATIENCE, lifespan="on",
     )  # fmt: skip
-    uvicorn.Server(config).run(sockets=[listening])
+    _server(config, app, drain).run(sockets=[listening])
+
+
+def _server(config: Config, app: FastAPI, drain: float) -> Server:
+    """A server that says on ``/health`` that it was told to stop, and goes on for a while."""
+    import uvicorn
+
+    class Draining(uvicorn.Server):
+        until = 0.0  # by the monotonic clock
+
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            first = not app.state.condition.stopping
+            app.state.condition.stopping = True
+            self.until = time.monotonic() + drain if first else 0.0
+            super().handle_exit(sig, frame)
+
+        async def on_tick(self, counter: int) -> bool:
+            return await super().on_tick(counter) and time.monotonic() >= self.until
+
+    return Draining(config)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -73,13 +119,16 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         found = socket.socket(family, kind, protocol)
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if os.name != "nt":  # there it would share a port that is taken
+            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind(address)
         found.listen(2048)
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         if found is not None:
             found.close()
-        is_port = error.errno in (errno.EADDRINUSE, errno.EACCES)
+        number = getattr(error, "errno", None)
+        is_port = isinstance(error, OverflowError) or number in (errno.EADDRINUSE, errno.EACCES)
         mend = "Choose another port, or 0 for a free one" if is_port else "Choose another host"
-        raise OSError(error.errno, f"Cannot listen on {host}:{port}: {error.strerror or error}. {mend}.") from error
+        said = getattr(error, "strerror", None) or str(error)
+        raise OSError(number, f"Cannot listen on {host}:{port}: {said}. {mend}.") from error
     return found

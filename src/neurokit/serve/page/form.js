@@ -35,8 +35,8 @@ function complain(control, id, text) {
 function valueOf(control, field) {
   const text = control.value.trim();
   if (text === "") return null;
-  if (field.type === "category") return field.categories[Number(text)];
-  if (field.type === "boolean") return text === "true";
+  if (control.tagName === "SELECT") return field.type === "boolean" ? text === "1" : field.categories[Number(text)];
+  if (field.type === "category") return field.categories.find((one) => String(one) === text) ?? text;
   if (field.type === "date") return text;
   const number = Number(text);
   return Number.isFinite(number) ? number : text;
