@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -70,10 +71,14 @@ def digits_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Server:
     """A server in a process of its own."""
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
-        code = "import sys, neurokit as nk\nnk.serve.run(sys.argv[1], port=0, **eval(sys.argv[2]))"
+    def __init__(self, folder: Path, **options: Any) -> None:
+        code = (
+            "import sys, json, neurokit as nk\noptions = json.loads(sys.argv[2])\n"
+            "if 'limits' in options:\n    options['limits'] = nk.serve.ServeLimits(**options['limits'])\n"
+            "nk.serve.run(sys.argv[1], port=0, **options)"
+        )
         self.process = subprocess.Popen(
-            [sys.executable, "-c", code, str(folder), *(arguments or ("{}",))], stderr=subprocess.PIPE, text=True,
+            [sys.executable, "-c", code, str(folder), json.dumps(options)], stderr=subprocess.PIPE, text=True,
             env={**os.environ, "OMP_NUM_THREADS": "1"},
         )  # fmt: skip
         self.lines: list[dict[str, Any]] = []
@@ -84,6 +89,7 @@ class Server:
                 break
         assert self.lines, "the server ended before it served"
         self.url = next(line["address"] for line in self.lines if "address" in line)
+        self.port = int(self.url.rpartition(":")[2])
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -103,17 +109,28 @@ class Server:
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read())
 
+    def begin(self, body: bytes, path: str = "/predict") -> socket.socket:
+        """Send the first half of a request, and return the connection for the rest."""
+        client = socket.create_connection(("127.0.0.1", self.port), timeout=60)
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        client.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body[: len(body) // 2])
+        return client
+
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        code = self.process.wait(timeout=30)
+        return self.ended()
+
+    def ended(self) -> int:
+        """Wait until it has ended, and return how."""
+        code = self.process.wait(timeout=60)
         self._reader.join(timeout=5)
         self.process.stderr.close()  # type: ignore[union-attr]
         return code
 
 
 @contextmanager
-def served(folder: Path, *arguments: str) -> Iterator[Server]:
-    server = Server(folder, *arguments)
+def served(folder: Path, **options: Any) -> Iterator[Server]:
+    server = Server(folder, **options)
     try:
         yield server
     finally:

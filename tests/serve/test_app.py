@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import ast
+import asyncio
 import json
 import signal
 import socket
@@ -13,11 +15,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from fastapi.testclient import TestClient
 
 import neurokit as nk
 from neurokit.architectures import TabularNet
 from neurokit.encoding import TableEncoding, Target
+from neurokit.serve.logs import JsonFormatter
 from serve.conftest import Server, served
 
 
@@ -84,12 +88,20 @@ WRONG: dict[str, tuple[bytes, int, str]] = {
     "a number for truth": (_with(alone=1), 422, "rows[1].alone"),
     "null where it is known": (_with(rooms=None), 422, "rows[1].rooms"),
     "an unknown category": (_with(**{"class": "frist"}), 422, "rows[1].class"),
+    "a category that nobody can write": (_with(**{"class": "\ud800"}), 422, "rows[1].class"),
     "a list for a category": (_with(**{"class": ["first"]}), 422, "rows[1].class"),
     "no date": (_with(since="yesterday"), 422, "rows[1].since"),
     "a date that is none": (_with(since="2021-02-30"), 422, "rows[1].since"),
     "a missing field": (_without("rooms"), 422, "rows[0].rooms"),
     "an extra field": (_with(salary=1), 422, "rows[1].salary"),
     "an extra field of unicode": (_with(**{"Größe\u202e🙂": 1}), 422, "rows[1].Größe\u202e🙂"),
+    "a name that nobody can write": (b'{"rows": [{"\\ud800": 1}]}', 422, "rows[0]"),
+    "an empty name": (_with(**{"": 1}), 422, "rows[1]."),
+    "a thousand extra fields": (_with(**{f"x{at}": at for at in range(1000)}), 422, "rows[1].x0"),
+    "an object for a number": (_with(age={"rows": 1}), 422, "rows[1].age"),
+    "nested lists for a number": (_with(age=[[[[1]]]]), 422, "rows[1].age"),
+    "a moment for a date": (_with(since="2021-03-04T10:00:00"), 422, "rows[1].since"),
+    "digits of another script": (_with(since="२०२१-०३-०४"), 422, "rows[1].since"),
     "a row that is a number": (b'{"rows": [3]}', 422, "rows[0]"),
     "rows that are none": (b'{"rows": 3}', 422, "rows"),
     "no rows": (b'{"rows": []}', 422, "rows"),
@@ -120,14 +132,17 @@ def test_what_is_wrong_is_answered_with_its_field(path: str, name: str, server: 
     if field:
         assert error["fields"][-1]["field"] == field or field in [one["field"] for one in error["fields"]]
         assert field in error["message"]
-    assert "frist" not in json.dumps(answer)
-    assert "yesterday" not in json.dumps(answer)
+    assert not any(value in json.dumps(answer) for value in ("frist", "yesterday", "salary=", "2021-03-04"))
+    assert len(error["fields"]) <= 20
     assert server.ask("/health")[0] == 200
 
 
 def test_other_mistakes_of_a_client_have_their_status(server: Server) -> None:
-    assert server.ask("/predict", _with(), {"content-type": "text/csv"})[0] == 415
-    assert server.ask("/nowhere")[0] == 404
+    for kind in ("text/csv", "application/json; charset=utf-16", "multipart/form-data; boundary=x", "", "json"):
+        assert server.ask("/predict", _with(), {"content-type": kind})[0] == 415
+    assert server.ask("/predict", _with(), {"content-type": "application/json; charset=UTF-8"})[0] == 200
+    assert server.ask("/nowhere")[1]["error"]["code"] == "not_found"
+    assert server.ask("/predict/", _with())[0] == 404  # and no other address to go to
     assert server.ask("/predict")[0] == 405
     assert server.ask("/health", headers={"host": "evil.example"})[1]["error"]["message"].startswith("The Host header")
 
@@ -202,27 +217,120 @@ def test_a_model_that_fails_says_nothing_of_itself(digits_folder: Path, caplog: 
         answer = client.post("/predict", json={"rows": np.ones((1, 1, 8, 8)).tolist()})
 
     request_id = answer.headers["x-request-id"]
+    (record,) = [one for one in caplog.records if one.exc_info and getattr(one, "request_id", "") == request_id]
+    line = json.loads(JsonFormatter().format(record))
     assert answer.status_code == 500
     assert "secret" not in answer.text
     assert request_id in answer.json()["error"]["message"]
-    assert any(
-        "secret path" in str(one.exc_info) for one in caplog.records if getattr(one, "request_id", "") == request_id
-    )
+    assert (line["exception"]["class"], "secret" in json.dumps(line)) == ("RuntimeError", False)
+    assert "in fail" in line["exception"]["frames"][-1]
+    assert json.loads(JsonFormatter(messages=True).format(record))["exception"]["message"] == "secret path /etc"
 
 
-def test_what_was_begun_is_answered_before_the_server_ends(bundle_folder: Path, row: dict[str, Any]) -> None:
-    with served(bundle_folder) as running:
-        found: list[tuple[int, Any]] = []
-        asking = threading.Thread(target=lambda: found.append(running.ask("/explain", {"rows": [row] * 20})))
-        asking.start()  # this takes seconds: what explains is compiled first
-        time.sleep(1)
-        assert not found
-        code = running.stop(signal.SIGTERM)
-        asking.join(timeout=30)
+def _rest(client: socket.socket, body: bytes) -> bytes:
+    """The answer to a request whose second half is sent now."""
+    with client:
+        client.sendall(body[len(body) // 2 :])
+        return b"".join(iter(lambda: client.recv(1 << 16), b""))
 
-    assert found[0][0] == 200
-    assert len(found[0][1]["explanations"]) == 20
+
+def test_what_was_begun_is_answered_before_the_server_ends(digits_folder: Path) -> None:
+    body = json.dumps({"rows": np.ones((1, 1, 8, 8)).tolist()}).encode()
+    with served(digits_folder) as running:
+        client = running.begin(body)
+        assert running.ask("/health")[0] == 200  # the first half was read before this
+        running.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", running.port), timeout=5)
+        answer = _rest(client, body)
+        code = running.ended()
+
+    assert b" 200 " in answer.splitlines()[0]
+    assert b"predictions" in answer
     assert code == -signal.SIGTERM  # the signal ends the process under its own name
+
+
+def test_a_server_that_drains_says_so_and_goes_on_answering(digits_folder: Path) -> None:
+    body = {"rows": np.ones((1, 1, 8, 8)).tolist()}
+    with served(digits_folder, drain=2) as running:
+        running.process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + 5
+        while (health := running.ask("/health"))[0] == 200 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        predicted = running.ask("/predict", body)
+        code = running.ended()
+
+    assert (health[0], health[1]["error"]["code"]) == (503, "busy")
+    assert predicted[0] == 200
+    assert code == -signal.SIGTERM
+
+
+def test_a_body_that_does_not_arrive_is_not_waited_for_and_takes_a_place_meanwhile(digits_folder: Path) -> None:
+    body = json.dumps({"rows": np.ones((1, 1, 8, 8)).tolist()}).encode()
+    with served(digits_folder, limits={"body_seconds": 1, "requests": 1}) as running:
+        client = running.begin(body)
+        running.ask("/health")
+        status, busy = running.ask("/predict", body)
+        with client:
+            late = b"".join(iter(lambda: client.recv(1 << 16), b""))
+        after = running.ask("/predict", body)
+
+    assert (status, busy["error"]["code"]) == (503, "busy")
+    assert b" 408 " in late.splitlines()[0]
+    assert b"within 1 seconds" in late
+    assert after[0] == 200
+
+
+def test_whoever_leaves_is_no_longer_computed_for(digits_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    bundle = nk.load_bundle(digits_folder)
+    program, computed = bundle.run, []
+    begun, go = threading.Event(), threading.Event()
+
+    def slow(arrays: Any) -> Any:
+        begun.set()
+        assert go.wait(10)
+        computed.append(len(arrays["x"]))
+        return program(arrays)
+
+    bundle.run = slow  # type: ignore[assignment]
+    app = nk.serve.create_app(bundle)
+    body = json.dumps({"rows": np.ones((1, 1, 8, 8)).tolist()}).encode()
+
+    async def ask(leaves: asyncio.Event) -> list[Any]:
+        sent: list[Any] = []
+        parts = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+        async def receive() -> Any:
+            if (part := next(parts, None)) is None:
+                await leaves.wait()
+                return {"type": "http.disconnect"}
+            return part
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        scope = {
+            "type": "http", "method": "POST", "path": "/predict", "raw_path": b"/predict", "query_string": b"",
+            "headers": [(b"content-type", b"application/json")], "http_version": "1.1", "scheme": "http",
+            "server": ("localhost", 80), "root_path": "",
+        }  # fmt: skip
+        await app(scope, receive, send)
+        return sent
+
+    async def main() -> list[int]:
+        stays, leaves = asyncio.Event(), asyncio.Event()
+        first = asyncio.create_task(ask(stays))
+        assert await asyncio.to_thread(begun.wait, 10)
+        second, third = asyncio.create_task(ask(leaves)), asyncio.create_task(ask(stays))
+        await asyncio.sleep(0.1)
+        leaves.set()
+        left = await second  # while the model is still at work
+        go.set()
+        return [one[0]["status"] for one in (await first, left, await third)]
+
+    assert asyncio.run(main()) == [200, 499, 200]
+    assert computed == [1, 1]
 
 
 def test_ctrl_c_ends_a_server_too(digits_folder: Path) -> None:
@@ -273,3 +381,135 @@ def test_numbers_of_a_regression_come_in_their_unit(tmp_path: Path) -> None:
     assert told == {"prediction": pytest.approx(float(nk.load_bundle(folder).predict([{"size": 100}])[0]))}
     assert told["prediction"] > 1000
     assert why["output"] == pytest.approx(told["prediction"], rel=1e-6)
+
+
+def _client(bundle: Any, **options: Any) -> TestClient:
+    return TestClient(nk.serve.create_app(bundle, **options))
+
+
+def test_unknown_categories_are_allowed_where_that_is_asked_for(bundle_folder: Path, row: dict[str, Any]) -> None:
+    bundle = nk.load_bundle(bundle_folder)
+    rows = [row | {"class": "fourth"}]
+    with _client(bundle, unknown="allow", explanations=False) as client:
+        answer = client.post("/predict", json={"rows": rows})
+        wrong = client.post("/predict", json={"rows": [row | {"class": 4}]})
+        told = client.get("/openapi.json").json()["components"]["schemas"]["Row"]["properties"]["class"]
+        page = client.get("/").text
+
+    assert [one["prediction"] for one in answer.json()["predictions"]] == bundle.predict(rows).tolist()
+    assert wrong.json()["error"]["fields"][0]["field"] == "rows[0].class"
+    assert "enum" not in told
+    assert "another is read as not known" in told["description"]
+    assert "<datalist" in page
+
+
+def test_explanations_can_be_turned_off(bundle_folder: Path, row: dict[str, Any]) -> None:
+    with _client(bundle_folder, explanations=False) as client:
+        answer = client.post("/explain", json={"rows": [row]})
+        model = client.get("/model").json()
+        paths = client.get("/openapi.json").json()["paths"]
+
+    assert (answer.status_code, answer.json()["error"]["message"]) == (
+        501,
+        "Explanations are turned off on this server.",
+    )
+    assert (model["explains"], model["why_not"]) == (False, "Explanations are turned off on this server.")
+    assert "/explain" not in paths  # what only refuses is not offered
+
+
+def _odd_bundle(folder: Path) -> Path:
+    """A table with moments, categories that are numbers, and more categories than a field lists."""
+    generator = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "moment": pd.Timestamp("2020-01-01") + pd.to_timedelta(generator.integers(0, 9_000_000, 4400), unit="s"),
+            "size": pd.Categorical(generator.choice([36, 38, 40], 4400)),
+            "street": [f"street {at % 1100}" for at in range(4400)],
+        }
+    )
+    y = generator.random(4400).astype(np.float32)
+    encoding = TableEncoding.fit(frame)
+    x = encoding.transform(frame)
+    numbers = x["numbers"].shape[1] if "numbers" in x else 0
+    trainer = nk.Trainer(TabularNet(numbers, encoding.cardinalities, 1), loss="mse")
+    trainer.fit(x, y, epochs=1, verbose=0)
+    return nk.save_bundle(trainer, folder, encoding=encoding, target=Target.fit("y", y), background=False)
+
+
+def test_moments_and_categories_of_every_kind_are_taken_strictly(tmp_path: Path) -> None:
+    good = {"moment": "2020-02-03T04:05:06", "size": 38, "street": "street 7"}
+    with _client(_odd_bundle(tmp_path / "odd"), explanations=False) as client:
+
+        def ask(**changes: Any) -> tuple[int, list[str]]:
+            body = json.dumps({"rows": [good | changes]})
+            answer = client.post("/predict", content=body, headers={"content-type": "application/json"})
+            return answer.status_code, [one["field"] for one in answer.json().get("error", {}).get("fields", [])]
+
+        assert ask() == (200, [])
+        assert ask(moment="2020-02-03") == (200, [])
+        assert ask(size=38.0) == (200, [])
+        assert ask(street="a new one") == (200, [])
+        assert ask(moment="2020-02-03T25:00:00") == (422, ["rows[0].moment"])
+        assert ask(size="38") == (422, ["rows[0].size"])
+        assert ask(size=39) == (422, ["rows[0].size"])
+        assert ask(street=7) == (422, ["rows[0].street"])
+        assert ask(street=float("nan")) == (422, ["rows[0].street"])
+        assert ask(street="x" * 1001) == (422, ["rows[0].street"])
+        page = client.get("/").text
+        example = client.get("/model").json()["example"]
+        assert ask(**example) == (200, [])
+
+    assert 'type="datetime-local"' in page
+
+
+def test_torch_threads_are_what_they_were(bundle_folder: Path) -> None:
+    app = nk.serve.create_app(bundle_folder, explanations=False)
+    before = torch.get_num_threads()
+
+    async def main() -> list[int]:
+        torch.set_num_threads(2)
+        async with app.router.lifespan_context(app):
+            while_serving = await asyncio.to_thread(torch.get_num_threads)
+        return [while_serving, torch.get_num_threads()]
+
+    try:
+        assert asyncio.run(main()) == [1, 2]
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_names_under_which_it_may_be_asked_are_kept_to(digits_folder: Path) -> None:
+    with _client(digits_folder, allowed_hosts=["model.example"]) as client:
+        assert client.get("/health", headers={"host": "model.example:8000"}).status_code == 200
+        assert client.get("/health", headers={"host": "testserver"}).status_code == 400
+        assert client.get("/health", headers={"host": "model.example.evil.example"}).status_code == 400
+
+
+def test_no_file_of_the_room_imports_torch() -> None:
+    for path in Path(nk.serve.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not any(name.split(".")[0] in ("torch", "shap") for name in names), path
+
+
+@pytest.mark.parametrize("name", ["fastapi", "uvicorn", "pydantic"])
+def test_a_missing_package_is_said_with_its_extra(name: str) -> None:
+    code = f"import sys; sys.modules[{name!r}] = None\nimport neurokit as nk\nnk.serve"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    said = f'Serving needs {name}, not installed here: pip install "neurokit-torch[serve]".'
+    assert done.stderr.strip().endswith(said)
+
+
+def test_mistakes_of_whoever_serves_are_one_sentence(digits_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"unknown is one of 'refuse', 'allow', got 'alow'. Did you mean 'allow'"):
+        nk.serve.create_app(digits_folder, unknown="alow")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"no argument 'prot'. Did you mean 'port'"):
+        nk.serve.run(digits_folder, prot=1)  # type: ignore[call-arg]
+    with pytest.raises(ValueError, match="port is 0 to 65535, got 70000. Pass port=8000"):
+        nk.serve.run(digits_folder, port=70000)
+    with pytest.raises(OSError, match=r"Cannot listen on not a host:0: .* Choose another host"):
+        nk.serve.run(digits_folder, host="not a host", port=0)
+    with pytest.raises(FileNotFoundError, match="There is no bundle"):
+        nk.serve.create_app(tmp_path / "nothing")

@@ -4,8 +4,6 @@ import asyncio
 import threading
 from typing import Any
 
-import pytest
-
 from neurokit.serve.batching import Batcher
 from neurokit.serve.errors import RequestError
 
@@ -26,17 +24,26 @@ class Model:
         return [{"prediction": 2 * one} for one in rows]
 
 
+def _submitted(batcher: Batcher, rows: list[Any]) -> asyncio.Future[Any]:
+    """What will hold the answers, or the refusal."""
+    try:
+        return batcher.submit(rows)
+    except RequestError as error:
+        refused = asyncio.get_running_loop().create_future()
+        refused.set_exception(error)
+        return refused
+
+
 def _run(model: Model, requests: list[list[Any]], **limits: int) -> list[Any]:
     """The answers to requests of which the first finds the model idle and the others find it at work."""
 
     async def main() -> list[Any]:
-        batcher = Batcher(model, limits.get("batch_rows", 100), limits.get("queued_rows", 1000))
-        first = asyncio.create_task(batcher(requests[0]))
-        await asyncio.to_thread(model.begun.wait, 10)
-        others = [asyncio.create_task(batcher(one)) for one in requests[1:]]
-        await asyncio.sleep(0.05)
+        batcher = Batcher(model, **{"batch_rows": 100, "queued_rows": 1000, **limits})
+        told = [_submitted(batcher, requests[0])]
+        assert await asyncio.to_thread(model.begun.wait, 10)
+        told += [_submitted(batcher, one) for one in requests[1:]]
         model.go.set()
-        answers = await asyncio.gather(first, *others, return_exceptions=True)
+        answers = await asyncio.gather(*told, return_exceptions=True)
         await batcher.close()
         return list(answers)
 
@@ -88,23 +95,39 @@ def test_what_is_too_much_is_asked_to_come_again() -> None:
     assert _numbers(answers[1]) == [2] * 8
 
 
-def test_whoever_left_is_not_computed_for() -> None:
+def test_requests_that_wait_are_counted_as_well() -> None:
+    answers = _run(Model(), [[1], [2], [3], [4]], queued_requests=2)
+
+    assert isinstance(answers[3], RequestError)
+    assert [_numbers(one) for one in answers[:3]] == [[2], [4], [6]]
+
+
+def test_whoever_left_is_not_computed_for_and_takes_no_place() -> None:
     model = Model()
 
     async def main() -> None:
-        batcher = Batcher(model, 100, 1000)
-        first = asyncio.create_task(batcher([1]))
-        await asyncio.to_thread(model.begun.wait, 10)
-        second, third = asyncio.create_task(batcher([2])), asyncio.create_task(batcher([3]))
-        await asyncio.sleep(0.05)
+        batcher = Batcher(model, batch_rows=100, queued_rows=1000, queued_requests=2)
+        first = batcher.submit([1])
+        assert await asyncio.to_thread(model.begun.wait, 10)
+        second, third = batcher.submit([2]), batcher.submit([3])
         second.cancel()
-        await asyncio.sleep(0)
+        fourth = batcher.submit([4])
         model.go.set()
-        assert _numbers(await first) == [2]
-        assert _numbers(await third) == [6]
-        with pytest.raises(asyncio.CancelledError):
-            await second
+        assert [_numbers(await one) for one in (first, third, fourth)] == [[2], [6], [8]]
         await batcher.close()
 
     asyncio.run(main())
-    assert model.sizes == [1, 1]
+    assert model.sizes == [1, 2]
+
+
+def test_what_waits_is_answered_when_it_closes() -> None:
+    model = Model()
+
+    async def main() -> list[Any]:
+        batcher = Batcher(model, batch_rows=1, queued_rows=1000)
+        answers = [batcher.submit([number]) for number in range(3)]
+        model.go.set()
+        await batcher.close()
+        return [_numbers(one.result()) for one in answers]
+
+    assert asyncio.run(main()) == [[0], [2], [4]]

@@ -90,6 +90,7 @@ class ModelAnswer(_Answer):
     targets: list[dict[str, Any]]
     explains: bool
     why_not: str | None = Field(default=None, description="Why it cannot explain.")
+    unknown_categories: str = Field(description="Whether a category that training rows did not have is refused.")
     limits: dict[str, int]
     metrics: dict[str, Any]
     card: str

@@ -161,9 +161,10 @@ def create_app(
         return await serve(request, predicting, predict, "predictions")
 
     @app.post(
-        "/explain", response_model=answers.ExplainAnswer, responses=declared(400, 408, 413, 415, 422, 500, 501, 503),
+        "/explain", response_model=answers.ExplainAnswer, responses=declared(400, 408, 413, 415, 422, 500, 503),
         openapi_extra=asking(explaining, example), tags=["model"],
         summary="Why it says so: what each column contributed",
+        include_in_schema=why_not is None,  # a path that only says 501 is none to offer
     )  # fmt: skip
     async def post_explain(request: Request) -> JSONResponse:
         if why_not is not None:
@@ -199,7 +200,7 @@ def create_app(
         page = docs_page(app.openapi(), str(request.base_url).rstrip("/"), own)
         return HTMLResponse(page, headers={**HEADERS, **page_headers(own)})
 
-    declare(app, predicting, explaining)
+    declare(app, predicting, *([explaining] if why_not is None else []))
     if allowed_hosts is not None and "*" not in allowed_hosts:
         app.add_middleware(HostCheck, hosts=list(allowed_hosts), version=version)
     app.add_middleware(RequestLog, version=version)

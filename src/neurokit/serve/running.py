@@ -67,10 +67,13 @@ def run(
 
     Raises:
         OSError: If the port is taken, or the address none of this machine's.
+        ValueError: If the folder holds no bundle, or an argument is out of its range.
     """
     from neurokit.serve.logs import log_as_json
 
     check_count("port", port, 0, such_as=8000)
+    if port >= 1 << 16:
+        raise ValueError(f"port is 0 to 65535, got {port}. Pass port=8000, for instance, or 0 for a free one.")
     check_number("drain", drain, "a number of 0 or more", lambda seconds: seconds >= 0, such_as=5)
     check_choice("log_level", log_level, _LEVELS)
     local = host in _LOOPBACK
@@ -123,12 +126,10 @@ def _listen(host: str, port: int) -> socket.socket:
             found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         found.bind(address)
         found.listen(2048)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         if found is not None:
             found.close()
-        number = getattr(error, "errno", None)
-        is_port = isinstance(error, OverflowError) or number in (errno.EADDRINUSE, errno.EACCES)
+        is_port = error.errno in (errno.EADDRINUSE, errno.EACCES)
         mend = "Choose another port, or 0 for a free one" if is_port else "Choose another host"
-        said = getattr(error, "strerror", None) or str(error)
-        raise OSError(number, f"Cannot listen on {host}:{port}: {said}. {mend}.") from error
+        raise OSError(error.errno, f"Cannot listen on {host}:{port}: {error.strerror or error}. {mend}.") from error
     return found
