@@ -20,7 +20,7 @@ from fastapi.testclient import TestClient
 
 import neurokit as nk
 from neurokit.architectures import TabularNet
-from neurokit.encoding import TableEncoding, Target
+from neurokit.encoding import TableEncoding, Target, infer_fields
 from neurokit.serve.logs import JsonFormatter
 from serve.conftest import Server, served
 
@@ -254,6 +254,7 @@ def test_what_was_begun_is_answered_before_the_server_ends(digits_folder: Path) 
 def test_a_server_that_drains_says_so_and_goes_on_answering(digits_folder: Path) -> None:
     body = {"rows": np.ones((1, 1, 8, 8)).tolist()}
     with served(digits_folder, drain=2) as running:
+        running.ask("/health")
         running.process.send_signal(signal.SIGTERM)
         deadline = time.monotonic() + 5
         while (health := running.ask("/health"))[0] == 200 and time.monotonic() < deadline:
@@ -423,12 +424,12 @@ def _odd_bundle(folder: Path) -> Path:
     frame = pd.DataFrame(
         {
             "moment": pd.Timestamp("2020-01-01") + pd.to_timedelta(generator.integers(0, 9_000_000, 4400), unit="s"),
-            "size": pd.Categorical(generator.choice([36, 38, 40], 4400)),
+            "size": generator.choice([36, 38, 40], 4400),
             "street": [f"street {at % 1100}" for at in range(4400)],
         }
     )
     y = generator.random(4400).astype(np.float32)
-    encoding = TableEncoding.fit(frame)
+    encoding = TableEncoding.fit(frame, infer_fields(frame, categories=["size"]).fields)
     x = encoding.transform(frame)
     numbers = x["numbers"].shape[1] if "numbers" in x else 0
     trainer = nk.Trainer(TabularNet(numbers, encoding.cardinalities, 1), loss="mse")
