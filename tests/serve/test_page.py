@@ -75,8 +75,12 @@ def test_a_person_gets_a_prediction_its_probability_and_what_pushed_it(opened: P
     probability = answer["predictions"][0]["probability"]
     shown = "over 99.9%" if 0.999 < probability < 1 else f"{100 * probability:.1f}%".replace(".0%", "%")
     assert f"with a probability of {shown}" in text
-    assert "class" in text
-    assert "for it, " in text
+    assert "class = first" in text
+    assert f"What pushed it towards {answer['predictions'][0]['prediction']}" in text
+    _, why = server.ask("/explain", {"rows": [row]})
+    for one in why["explanations"][0]["contributions"]:
+        sign = "\u2212" if one["contribution"] < 0 else "+"
+        assert f"{sign}{abs(100 * one['contribution']):.1f} points" in text
 
 
 def test_what_is_wrong_is_said_beside_its_field(opened: Page) -> None:
@@ -93,6 +97,18 @@ def test_what_is_wrong_is_said_beside_its_field(opened: Page) -> None:
     page.get_by_role("button", name="Predict").click()
     assert page.inner_text("#error-4") == "This is needed."
     assert page.evaluate("document.activeElement.id") == "field-4"
+
+
+def test_a_value_that_training_rows_did_not_have_is_said_and_taken(opened: Page) -> None:
+    page = opened.page
+    assert "outside" not in page.inner_text("#hint-4")
+    page.get_by_label("rooms").fill("80")
+    assert "this is outside" in page.inner_text("#hint-4")
+    page.get_by_role("button", name="Predict").click()
+    page.wait_for_selector(".answer")
+    page.get_by_role("button", name="Start again").click()
+    page.wait_for_function("!document.getElementById('hint-4').textContent.includes('outside')")
+    assert page.inner_text("#result") == "Nothing asked yet."
 
 
 def test_the_keyboard_is_enough(opened: Page) -> None:

@@ -156,6 +156,7 @@ def create_app(
         "/predict", response_model=answers.predict_answer(served),
         responses=declared(400, 408, 413, 415, 422, 500, 503), openapi_extra=asking(predicting, example),
         tags=["model"], summary="What the model says of rows",
+        response_description="One prediction for each row, in their order.",
     )  # fmt: skip
     async def post_predict(request: Request) -> JSONResponse:
         return await serve(request, predicting, predict, "predictions")
@@ -164,6 +165,7 @@ def create_app(
         "/explain", response_model=answers.ExplainAnswer, responses=declared(400, 408, 413, 415, 422, 500, 503),
         openapi_extra=asking(explaining, example), tags=["model"],
         summary="Why it says so: what each column contributed",
+        response_description="One explanation for each row, in their order.",
         include_in_schema=why_not is None,  # a path that only says 501 is none to offer
     )  # fmt: skip
     async def post_explain(request: Request) -> JSONResponse:
@@ -172,8 +174,9 @@ def create_app(
         return await serve(request, explaining, explain, "explanations")
 
     @app.get(
-        "/health", response_model=answers.Health, responses=declared(400, 503), tags=["server"], summary="Is it there?"
-    )
+        "/health", response_model=answers.Health, responses=declared(400, 503), tags=["server"], summary="Is it there?",
+        response_description="It is, and will go on answering.",
+    )  # fmt: skip
     async def get_health() -> JSONResponse:
         """Whether the server answers, and will go on doing so."""
         if condition.stopping:
@@ -182,8 +185,9 @@ def create_app(
         return answered(200, {"status": "ok", "seconds": seconds, "model_version": version})
 
     @app.get(
-        "/model", response_model=answers.ModelAnswer, responses=declared(400), tags=["model"], summary="What is served"
-    )
+        "/model", response_model=answers.ModelAnswer, responses=declared(400), tags=["model"], summary="What is served",
+        response_description="Fields, classes, metrics, limits and the model card.",
+    )  # fmt: skip
     async def get_model() -> JSONResponse:
         """What is served."""
         return answered(200, description(served, limits, why_not, example, unknown))

@@ -38,14 +38,14 @@ def description(bundle: Bundle, limits: ServeLimits, why_not: str | None, exampl
 
 
 def _metrics(bundle: Bundle) -> dict[str, Any]:
-    """What assessments found, by their names, and what the run's last epoch ended with."""
+    """What assessments found, by their names, and what the run's last and best epoch ended with."""
     found = {
         str(name): {metric: one.get("value") for metric, one in told["metrics"].items() if isinstance(one, dict)}
         for name, told in (bundle.record.get("assessments") or {}).items()
         if isinstance(told, dict) and isinstance(told.get("metrics"), dict)
     }
     last = bundle.record.get("metrics")
-    return found | {"last epoch": last} if isinstance(last, dict) and last else found
+    return found | {"training": last} if isinstance(last, dict) and last else found
 
 
 def _finite(value: Any) -> Any:

@@ -15,6 +15,8 @@ def declared(*statuses: int) -> dict[int | str, dict[str, Any]]:
     told: dict[int | str, dict[str, Any]] = {
         status: {"model": ErrorAnswer, "description": MEANINGS[status]} for status in statuses
     }
+    if 413 not in told:
+        told[400]["description"] = "The Host header names another machine."
     if 503 in told:
         seconds = {"description": "Seconds to wait before asking again.", "schema": {"type": "string"}}
         told[503]["headers"] = {"Retry-After": seconds}

@@ -131,18 +131,50 @@ function showPrediction(one) {
   }
 }
 
-function showExplanation(one) {
-  result.append(element("h3", "What pushed it"));
-  const words = told.classifies ? ["against it, ", "for it, "] : ["down by ", "up by "];
-  const size = told.classifies ? (share) => short(100 * share) + " points" : short;
-  const list = one.contributions.slice(0, 8).map((item) => ({
-    name: item.feature, value: item.contribution,
-    shown: words[item.contribution < 0 ? 0 : 1] + size(Math.abs(item.contribution)),
+// Signs and one unit, so that colour is not needed to read it.
+function signed(value) {
+  const size = told.classifies ? (100 * Math.abs(value)).toFixed(1) + " points" : short(Math.abs(value));
+  return (value < 0 ? "\u2212" : "+") + size;
+}
+
+function showExplanation(one, row) {
+  const most = 8;
+  const items = one.contributions.slice(0, most).map((item) => ({
+    name: item.feature + " = " + (row[item.feature] ?? "not known"),
+    value: item.contribution, shown: signed(item.contribution),
   }));
-  result.append(bars(list, true));
+  const others = one.contributions.slice(most);
+  if (others.length > 0) {
+    const sum = others.reduce((total, item) => total + item.contribution, 0);
+    const name = others.length === 1 ? others[0].feature : others.length + " others together";
+    items.push({ name, value: sum, shown: signed(sum) });
+  }
+  const towards = told.classifies ? " towards " + one.prediction : "";
+  result.append(element("h3", "What pushed it" + towards), bars(items, true));
   const level = told.classifies ? percent : short;
   const text = "From " + level(one.base) + ", the average over rows it is compared with, to " + level(one.output) + ".";
   result.append(element("p", text, "hint"));
+}
+
+// Beyond what training rows had the model guesses: said, and not forbidden.
+told.fields?.forEach((field, at) => {
+  if (field.minimum === null || field.maximum === null) return;
+  const control = document.getElementById("field-" + at);
+  const hint = document.getElementById("hint-" + at);
+  const usual = hint.textContent;
+  const look = () => {
+    const value = valueOf(control, field);
+    const beyond = typeof value === typeof field.minimum && (value < field.minimum || value > field.maximum);
+    hint.classList.toggle("beyond", beyond);
+    hint.textContent = beyond ? usual + ": this is outside, and the model has seen nothing like it" : usual;
+  };
+  control.addEventListener("input", look);
+  form.addEventListener("reset", () => setTimeout(look));
+});
+
+function bringIntoView() {
+  const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  document.getElementById("heading").scrollIntoView({ block: "nearest", behavior: calm ? "auto" : "smooth" });
 }
 
 form.addEventListener("submit", async (event) => {
@@ -154,13 +186,14 @@ form.addEventListener("submit", async (event) => {
   try {
     const predicted = await ask("predict", row);
     showPrediction(predicted.predictions[0]);
+    bringIntoView();
     if (told.explains) {
       const waiting = element("p", "Looking for what pushed it …", "told");
       result.append(waiting);
       try {
         const explained = await ask("explain", row);
         waiting.remove();
-        showExplanation(explained.explanations[0]);
+        showExplanation(explained.explanations[0], row);
       } catch (error) {
         waiting.textContent = error.message;
       }
