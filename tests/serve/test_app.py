@@ -508,7 +508,7 @@ def test_mistakes_of_whoever_serves_are_one_sentence(digits_folder: Path, tmp_pa
         nk.serve.create_app(digits_folder, unknown="alow")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"no argument 'prot'. Did you mean 'port'"):
         nk.serve.run(digits_folder, prot=1)  # type: ignore[call-arg]
-    with pytest.raises(ValueError, match="port is 0 to 65535, got 70000. Pass port=8000"):
+    with pytest.raises(ValueError, match=r"port is 0 to 65535, got 70000. Pass port=8000"):
         nk.serve.run(digits_folder, port=70000)
     with pytest.raises(OSError, match=r"Cannot listen on not a host:0: .* Choose another host"):
         nk.serve.run(digits_folder, host="not a host", port=0)
