@@ -7,11 +7,17 @@ import json
 import logging
 import os
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neurokit.cli.exits import CommandError, Exit, ending_with
 from neurokit.cli.parser import Commands, positive
+
+if TYPE_CHECKING:
+    from neurokit.tabular import TabularPipeline
 
 
 def add(commands: Commands) -> None:
@@ -75,12 +81,29 @@ def run(options: argparse.Namespace) -> int:
     os.environ.setdefault("MPLBACKEND", "agg")
     with ending_with(Exit.DATA):
         _refuse_output(options.output, options.overwrite)
-    from neurokit.cli.tables import as_text
     from neurokit.tabular import TabularPipeline
 
-    logging.getLogger("neurokit").setLevel(logging.ERROR)  # what steps notice is printed with them
     with ending_with(Exit.USAGE):
         pipeline = TabularPipeline(seed=options.seed, verbose=0)
+    with _quiet():
+        return _steps(pipeline, options)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what the steps notice out of the log: it is printed with them."""
+    logger = logging.getLogger("neurokit")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _steps(pipeline: TabularPipeline, options: argparse.Namespace) -> int:
+    from neurokit.cli.tables import as_text
+
     said = 0
 
     def say() -> None:
@@ -113,8 +136,6 @@ def run(options: argparse.Namespace) -> int:
     said = len(pipeline.steps)
     if not options.json:
         print(f"\n{as_text(found.table)}\n{found.verdict}\n", flush=True)
-    import warnings
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of protected attributes, which the card tells
         found.save(options.output, name=options.name, background=not options.no_background)

@@ -70,10 +70,6 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        if served.kind != "onnx":
-            import torch
-
-            torch.set_num_threads(1)  # requests come one batch at a time, and other processes want the rest
         yield
         state["stopping"] = True
         await predict.close()

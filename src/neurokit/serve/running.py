@@ -6,14 +6,11 @@ import errno
 import logging
 import os
 import socket
-from typing import TYPE_CHECKING
 
 from neurokit.arguments import check_count, suggests_arguments
+from neurokit.bundle import Bundle, load_bundle
 from neurokit.serve.app import create_app
 from neurokit.serve.limits import ServeLimits
-
-if TYPE_CHECKING:
-    from neurokit.bundle import Bundle
 
 logger = logging.getLogger("neurokit.serve")
 
@@ -51,7 +48,12 @@ def run(
 
     check_count("port", port, 0, such_as=8000)
     local = host in _LOOPBACK
-    app = create_app(bundle, limits=limits, micro_batching=micro_batching, allowed_hosts=_LOOPBACK if local else None)
+    served = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
+    if served.kind != "onnx":
+        import torch
+
+        torch.set_num_threads(1)  # batches come one after the other, and the requests want the other cores
+    app = create_app(served, limits=limits, micro_batching=micro_batching, allowed_hosts=_LOOPBACK if local else None)
     import uvicorn
 
     listening = _listen(host, port)
