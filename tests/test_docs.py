@@ -12,7 +12,7 @@ from matplotlib import pyplot as plt
 PAGES = Path(__file__).parents[1] / "docs"
 RUN = [
     "assessment", "bundles", "decisions", "explanations", "export", "fairness", "model_cards", "report", "scikit_learn",
-    "tabular", "transfer",
+    "serving", "tabular", "transfer",
 ]  # fmt: skip
 NOT_RUN = "# not run by the tests: "  # the first line of a block that the tests leave out says why
 REASONS = [

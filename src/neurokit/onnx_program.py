@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +20,8 @@ DTYPES: Final = {
     "tensor(int32)": "int32", "tensor(int16)": "int16", "tensor(int8)": "int8", "tensor(uint8)": "uint8",
     "tensor(bool)": "bool",
 }  # fmt: skip
+
+_DATA_FOLDER = "session.model_external_initializers_file_folder_path"
 
 
 class OnnxProgram:
@@ -54,17 +57,15 @@ class OnnxProgram:
             if os.fstat(file.fileno()).st_size > limits.total_bytes:
                 raise CheckpointError(f"{place} has more than the {limits.total_bytes:,} bytes that are read.")
             content = file.read()
-        if _has_external_data(content):
-            raise CheckpointError(
-                f"{place} keeps numbers in other files, and what a program names is not opened. Export it as one file."
-            )
         options = runtime.SessionOptions()
         options.log_severity_level = 4  # errors come as exceptions
         options.intra_op_num_threads = threads or 0
-        try:
-            self._session = runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # its exceptions have no base of their own
-            raise CheckpointError(f"{place} is no ONNX program that ONNX Runtime can run: {_short(error)}") from error
+        with tempfile.TemporaryDirectory(prefix="neurokit-") as empty:  # where data in other files would be looked for
+            options.add_session_config_entry(_DATA_FOLDER, empty)
+            try:
+                self._session = runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            except Exception as error:  # its exceptions have no base of their own
+                raise _refused(place, error) from error
         self.inputs = [
             {"name": one.name, "dtype": DTYPES.get(one.type, one.type), "shape": _row(one.shape)}
             for one in self._session.get_inputs()
@@ -102,12 +103,14 @@ def _runtime() -> Any:
     return onnxruntime
 
 
-def _has_external_data(content: bytes) -> bool:
-    """Whether a tensor's entry ``external_data``, a list of keys and values of which one is the location, is there.
-
-    In the wire format of protocol buffers the key ``location`` is field 1 of such an entry: 0x0A, its length, its text.
-    """
-    return b"\x0a\x08location" in content
+def _refused(place: Path, error: Exception) -> CheckpointError:
+    """What is said of a file that ONNX Runtime does not take."""
+    told = " ".join(str(error).split())[:300]
+    if "external data" in told.lower():
+        return CheckpointError(
+            f"{place} keeps numbers in other files, and what a program names is not opened. Export it as one file."
+        )
+    return CheckpointError(f"{place} is no ONNX program that ONNX Runtime can run: {told}")
 
 
 def _row(shape: list[Any]) -> list[int | None]:
@@ -124,7 +127,3 @@ def _check(told: Mapping[str, Any], array: Array) -> None:
             f"The program takes {told['name']!r} as {told['dtype']} with rows of the shape ({rows}), and got "
             f"{array.dtype} with rows of {shape}."
         )
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]

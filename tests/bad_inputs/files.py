@@ -20,9 +20,9 @@ from torch import nn
 import neurokit as nk
 from bad_inputs.corpus import Case, classifier, labels, rows
 from neurokit import Trainer
-from neurokit.checkpoint.folder import _seal
 from neurokit.seeding import preserved_rng
 from neurokit.storage import CheckpointError
+from neurokit.storage.manifest import seal
 
 FOLDER = Path(tempfile.mkdtemp())  # beside the test's own folder, in which nothing may be written
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
@@ -96,7 +96,7 @@ def newer(path: Path) -> Path:
     shutil.copytree(path, copy, dirs_exist_ok=True)
     meta = json.loads((copy / "meta.json").read_text())
     del meta["sha256"]
-    (copy / "meta.json").write_bytes(_seal({**meta, "format": 99}))
+    (copy / "meta.json").write_bytes(seal({**meta, "format": 99}))
     return copy
 
 

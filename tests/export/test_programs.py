@@ -239,12 +239,20 @@ def test_what_is_no_program_is_refused(content: bytes, tmp_path: Path) -> None:
         OnnxProgram(tmp_path / "model.onnx")
 
 
-def test_numbers_in_other_files_are_not_fetched(tmp_path: Path) -> None:
+@pytest.mark.parametrize("told", ["weights.bin", "../weights.bin", "{folder}/weights.bin"])
+def test_numbers_in_other_files_are_not_fetched(told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # where ONNX Runtime would look
     path = nk.export.to_onnx(nn.Linear(64, 64), tmp_path / "line.onnx", torch.zeros(2, 64)).path
     onnx.save_model(
         onnx.load(path), str(tmp_path / "split.onnx"), save_as_external_data=True, location="weights.bin",
         size_threshold=0,
     )  # fmt: skip
+
+    split = onnx.load("split.onnx", load_external_data=False)
+    for tensor in split.graph.initializer:
+        for entry in tensor.external_data:
+            entry.value = told.format(folder=tmp_path) if entry.key == "location" else entry.value
+    (tmp_path / "split.onnx").write_bytes(split.SerializeToString())
 
     with pytest.raises(ValueError, match="keeps numbers in other files, and what a program names is not opened"):
         OnnxProgram(tmp_path / "split.onnx")

@@ -70,8 +70,9 @@ def save_bundle(
             ``"pt2"`` is torch's own program, which is read only by somebody who trusts it.
         encoding: How a table's columns become the model's inputs: the bundle then takes the table's rows.
         target: How the target's numbers or classes became the model's.
-        background: The rows that explanations compare with. ``True`` keeps up to 100 training rows, which travel with
-            the bundle; ``False`` none, and the bundle explains by what it is asked about. Or rows of your own.
+        background: The rows that explanations compare with, which travel with the bundle. ``True`` keeps up to 100
+            training rows, as the trainer has them; with an encoding, whose table the trainer never saw, pass some of
+            the table's. ``False`` keeps none, and the bundle explains by what it is asked about.
         card: The model card; ``None`` writes one from the run.
         name: What the model is called; the folder's name when ``None``.
 

@@ -101,16 +101,10 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        torch = sys.modules.get("torch")  # where a program needs it, the bundle has loaded it
-        threads = 1 if torch is None else torch.get_num_threads()
-        if torch is not None:
-            torch.set_num_threads(1)  # requests come one batch at a time, and other processes want the rest
         yield
         condition.stopping = True
         await predict.close()
         await explain.close()
-        if torch is not None:
-            torch.set_num_threads(threads)
 
     app = FastAPI(
         title=served.name, version=version, summary=summary(served), lifespan=lifespan, docs_url=None, redoc_url=None,

@@ -17,7 +17,7 @@ _TORCH = ("torch", "safetensors")
 def dockerfile(folder: str | os.PathLike[str], *, port: int = 8000) -> str:
     """Return a Dockerfile for a bundle: a slim image, a user without rights, pinned versions, a health check.
 
-    A bundle with ONNX gets ONNX Runtime and no torch: some 70 MB in place of a gigabyte. Build it beside the bundle:
+    A bundle with ONNX gets ONNX Runtime and no torch: some 300 MB in place of gigabytes. Build it beside the bundle:
     ``docker build -f Dockerfile -t model FOLDER``.
 
     Args:

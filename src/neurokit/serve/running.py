@@ -6,12 +6,14 @@ import errno
 import logging
 import os
 import socket
+import sys
 import time
 from collections.abc import Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Literal
 
 from neurokit.arguments import check_choice, check_count, check_number, suggests_arguments
+from neurokit.bundle import Bundle, load_bundle
 from neurokit.serve.app import create_app
 from neurokit.serve.limits import ServeLimits
 from neurokit.serve.requests import Unknown
@@ -20,8 +22,6 @@ from neurokit.serve.warming import warm
 if TYPE_CHECKING:
     from fastapi import FastAPI
     from uvicorn import Config, Server
-
-    from neurokit.bundle import Bundle
 
 logger = logging.getLogger("neurokit.serve")
 
@@ -77,8 +77,11 @@ def run(
     check_number("drain", drain, "a number of 0 or more", lambda seconds: seconds >= 0, such_as=5)
     check_choice("log_level", log_level, _LEVELS)
     local = host in _LOOPBACK
+    served = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
+    if (torch := sys.modules.get("torch")) is not None:  # where a program needs it, the bundle has loaded it
+        torch.set_num_threads(1)  # batches come one after the other, and the requests want the other cores
     app = create_app(
-        bundle, limits=limits, unknown=unknown, explanations=explanations, micro_batching=micro_batching,
+        served, limits=limits, unknown=unknown, explanations=explanations, micro_batching=micro_batching,
         allowed_hosts=_LOOPBACK if local and allowed_hosts is None else allowed_hosts,
     )  # fmt: skip
     import uvicorn

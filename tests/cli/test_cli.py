@@ -13,6 +13,8 @@ import torch
 
 import neurokit as nk
 from neurokit import cli
+from neurokit.cli.doctor import installation
+from neurokit.cli.quickstart import run_folder
 
 PNG = b"\x89PNG"
 
@@ -69,16 +71,16 @@ def test_a_second_quickstart_starts_a_new_run_and_resume_continues_the_newest(qu
 
 
 def test_resuming_where_there_is_no_run_starts_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli._run_folder(tmp_path / "run", resume=True) == tmp_path / "run"
+    assert run_folder(tmp_path / "run", resume=True) == tmp_path / "run"
     assert "no run in" in capsys.readouterr().out
 
 
 def test_an_empty_folder_is_used_and_a_full_one_kept(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
-    assert cli._run_folder(tmp_path / "run", resume=False) == tmp_path / "run"
+    assert run_folder(tmp_path / "run", resume=False) == tmp_path / "run"
 
     (tmp_path / "run" / "something").touch()
-    assert cli._run_folder(tmp_path / "run", resume=False) == tmp_path / "run-2"
+    assert run_folder(tmp_path / "run", resume=False) == tmp_path / "run-2"
 
 
 def test_ctrl_c_ends_with_130_and_says_how_to_go_on(tmp_path: Path) -> None:
@@ -137,7 +139,7 @@ def test_doctor_finds_a_distribution_that_installs_the_same_import_name(
     _install(tmp_path, name, "neurokit")
     monkeypatch.syspath_prepend(tmp_path)
 
-    problems, _ = cli._installation()
+    problems, _ = installation()
 
     assert len(problems) == 1
     assert f"{name} 0.2.0 is installed" in problems[0]
@@ -150,13 +152,15 @@ def test_doctor_only_notes_the_biosignal_library_under_its_own_name(
     _install(tmp_path, "neurokit2", "neurokit2")
     monkeypatch.syspath_prepend(tmp_path)
 
-    problems, notes = cli._installation()
+    problems, notes = installation()
 
     assert problems == []
     assert "neurokit2" in notes[0]
 
 
-@pytest.mark.parametrize("command", ["quickstart", "doctor"])
+@pytest.mark.parametrize(
+    "command", ["quickstart", "doctor", "runs", "train", "evaluate", "predict", "explain", "card", "export", "serve"]
+)
 def test_help_shows_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         cli.main([command, "--help"])
@@ -223,7 +227,7 @@ def test_training_that_fails_ends_with_4(monkeypatch, capsys) -> None:
         trainer.fit(torch.ones(64, 1), torch.ones(64, 1), epochs=3, verbose=0)
         return 0
 
-    monkeypatch.setattr(cli, "_doctor", diverges)
+    monkeypatch.setattr("neurokit.cli.doctor.run", diverges)
 
     assert cli.main(["doctor"]) == 4
     assert "The loss is" in capsys.readouterr().err
@@ -242,7 +246,7 @@ def test_what_ends_a_command_has_its_code(error: BaseException, code: int, monke
     def fails(options: object) -> int:
         raise error
 
-    monkeypatch.setattr(cli, "_doctor", fails)
+    monkeypatch.setattr("neurokit.cli.doctor.run", fails)
 
     assert cli.main(["doctor"]) == code
     assert capsys.readouterr().err.startswith("neurokit doctor: ")
@@ -278,7 +282,7 @@ def test_help_and_documentation_list_every_exit_code(capsys) -> None:
     with pytest.raises(SystemExit):
         cli.main(["--help"])
     helped = capsys.readouterr().out
-    page = Path(__file__).parents[1] / "docs" / "command.md"
+    page = Path(__file__).parents[2] / "docs" / "command.md"
     documented = dict(re.findall(r"^\| (\d+) \| (.+) \|$", page.read_text(), re.MULTILINE))
 
     assert documented == {str(int(code)): meaning for code, meaning in cli.MEANINGS.items()}

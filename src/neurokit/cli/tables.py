@@ -1,0 +1,78 @@
+"""Tables: files that the commands read, as the pipeline reads them, with the types that a bundle knows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from neurokit.cli.exits import CommandError, Exit, ending_with
+
+if TYPE_CHECKING:
+    from neurokit.bundle import Bundle
+
+
+def open_bundle(folder: Path) -> Bundle:
+    """Return the bundle in a folder, which has to take rows of a table.
+
+    Raises:
+        CommandError: If there is none, or it takes arrays.
+    """
+    from neurokit.bundle import load_bundle
+
+    with ending_with(Exit.DATA):
+        bundle = load_bundle(folder)
+    if bundle.fields is None:
+        raise CommandError(
+            Exit.DATA,
+            f"{folder} takes arrays ({', '.join(one.name for one in bundle.inputs)}) and no rows of a table: ask it in "
+            "Python, neurokit.load_bundle(...).predict(x), or serve it.",
+        )
+    return bundle
+
+
+def read_table(path: Path, bundle: Bundle) -> Any:
+    """Return the table in a CSV or Parquet file, its columns read with the types that the bundle's have.
+
+    Raises:
+        CommandError: If it cannot be read, or lacks a column.
+    """
+    from neurokit.arguments import suggestions
+    from neurokit.tabular.loading import load, schema
+
+    with ending_with(Exit.DATA):
+        frame, _, _ = load(path)
+        fields = {one.name: one for one in bundle.fields or ()}
+        missing = [name for name in fields if name not in frame.columns]
+        if missing:
+            hint = suggestions(missing[0], map(str, frame.columns))
+            raise ValueError(f"{path} lacks the column {missing[0]!r}, which the model reads.{hint}")
+        found = schema(frame, {})["type"]
+        other = {name: one.type for name, one in fields.items() if found[name] not in (one.type, "empty")}
+        other = {name: kind for name, kind in other.items() if not (kind == "number" and found[name] == "integer")}
+        return load(path, types=other)[0] if other else frame
+
+
+def known_rows(frame: Any, bundle: Bundle, path: Path) -> tuple[Any, int]:
+    """Return the rows whose target is known, and how many were left out.
+
+    Raises:
+        CommandError: If there is no target, or none of it is known.
+    """
+    name = "" if bundle.target is None else bundle.target.name
+    if name not in frame.columns:
+        raise CommandError(
+            Exit.DATA, f"{path} has no column {name!r}, and without what is true there is nothing to compare with."
+        )
+    kept = frame[frame[name].notna()]
+    if not len(kept):
+        raise CommandError(Exit.DATA, f"{path} has {len(frame):,} rows, and none of them has a {name}.")
+    return kept, len(frame) - len(kept)
+
+
+def as_text(table: Any) -> str:
+    """Return a data frame as text, its numbers short."""
+    from neurokit.wording import number
+
+    shown = table.map(lambda value: number(value, 4) if isinstance(value, float) and value == value else value)
+    text: str = shown.fillna("").to_string()
+    return text
