@@ -116,10 +116,12 @@ def predict(bundle: Bundle, rows: list[Any]) -> list[dict[str, Any]]:
     sound = _are_finite(answer.probabilities, len(rows))
     names = class_names(bundle, answer.probabilities.shape[1])
     told = [dict(zip(names, one, strict=True)) for one in answer.probabilities.tolist()]
-    answers = [{"prediction": label, "probabilities": one} for label, one in zip(labels, told, strict=True)]
-    if bundle.target.kind == "multilabel" or answer.probabilities.ndim > 2:
-        return _told(answers, sound)
-    return _told([{**one, "probability": max(one["probabilities"].values())} for one in answers], sound)
+    one_label = bundle.target.kind != "multilabel" and answer.probabilities.ndim == 2
+    answers = [
+        {"prediction": label, **({"probability": max(one.values())} if one_label else {}), "probabilities": one}
+        for label, one in zip(labels, told, strict=True)
+    ]
+    return _told(answers, sound)
 
 
 def _told(answers: list[dict[str, Any]], sound: Array) -> list[dict[str, Any]]:

@@ -54,7 +54,7 @@ def dockerfile(folder: str | os.PathLike[str], *, port: int = 8000) -> str:
             "",
             "RUN useradd --create-home --uid 10001 model",
             "WORKDIR /bundle",
-            "COPY --chown=root:root --chmod=a+rX . /bundle",
+            "COPY --chown=root:root --chmod=755 . /bundle",
             "USER model",
             "",
             f"EXPOSE {port}",
