@@ -12,7 +12,6 @@ from torch import nn
 
 import neurokit as nk
 
-
 _WORDS = ("pip", "install", "useradd", "model")
 
 
