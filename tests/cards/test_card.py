@@ -645,7 +645,8 @@ def hostile() -> ModelCard:
     columns = [f"{name}" for name in HOSTILE]
     classes = [name for name in HOSTILE if name and "\ud800" not in name][:12]
     rows = 20 * len(classes)
-    x = pd.DataFrame(np.random.default_rng(0).normal(size=(rows, len(columns))).astype("float32"), columns=columns)
+    numbers = np.random.default_rng(0).normal(size=(rows, len(columns))).astype("float32")
+    x = pd.DataFrame(numbers, columns=pd.Index(columns, dtype=object))  # pyarrow's strings take no lone surrogate
     y = np.array(classes, dtype=object)[np.arange(rows) % len(classes)]
     trainer = Trainer(nn.Linear(len(columns), len(classes)), loss="cross_entropy")
     trainer.fit(x, y, epochs=1, checks=False, verbose=0)

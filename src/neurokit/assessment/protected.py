@@ -290,8 +290,9 @@ def _as_table(table: Any, feature_names: Sequence[str] | None) -> pd.DataFrame:
                 f"feature_names has {len(feature_names)} names and the table {table.shape[1]} columns. Pass one for "
                 "each."
             )
-        table = table.set_axis([str(name) for name in feature_names], axis=1)
-    named: pd.DataFrame = table.set_axis([str(name) for name in table.columns], axis=1)
+        table = table.set_axis(list(feature_names), axis=1)
+    names = pd.Index([str(name) for name in table.columns], dtype=object)  # pyarrow's texts are not any text
+    named: pd.DataFrame = table.set_axis(names, axis=1)
     return named.loc[:, ~named.columns.duplicated()]
 
 

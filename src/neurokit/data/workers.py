@@ -262,7 +262,10 @@ class _Crew:
         """The workers whose end explains why what they sent cannot be read."""
         if isinstance(error, RuntimeError):
             return []
-        wait([worker.sentinel for worker in self._workers], timeout=1)
+        ended = wait([worker.sentinel for worker in self._workers], timeout=1)
+        for worker in self._workers:
+            if worker.sentinel in ended:
+                worker.join(1)  # its files close a moment before it has an exit code
         codes = [worker.exitcode for worker in self._workers]
         done = [one.place == DONE for one in self._progress]  # of a stream, whose workers end with it
         return [number for number, code in enumerate(codes) if code or (code == 0 and not done[number])]

@@ -13,6 +13,7 @@ from neurokit.storage.limits import LIMITS, Limits, open_regular
 
 MAX_JSON_BYTES = LIMITS.json_bytes
 
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
@@ -74,9 +75,7 @@ def check_json(text: bytes, limits: Limits = LIMITS, objects: int | None = None,
         raise too_many
     if objects is not None and bare.count(b"{") > objects:
         raise ValueError(f"it has more than the {objects:,} objects that are read")
-    if not long_numbers and re.search(
-        rb"(?<![.\d])\d{%d}|\d{40}" % (limits.integer_digits + 1), bare
-    ):  # reading one costs their square
+    if not long_numbers and _has_long_number(bare, limits.integer_digits):
         raise ValueError(f"it has a number of more than the {limits.integer_digits} digits that are read")
     if _is_deeper(bare, limits.json_depth):
         raise ValueError(f"it is nested deeper than {limits.json_depth} levels")
@@ -90,6 +89,13 @@ def _without_texts(plain: bytes) -> bytes:
         found.append(b"".join(parts[inside::2]))
         inside = (inside + len(parts) - 1) % 2
     return b"".join(found)
+
+
+def _has_long_number(bare: bytes, digits: int) -> bool:
+    """Return whether a whole number has more digits than that, or a fraction far more: reading takes their square."""
+    if b"0" * (digits + 1) not in bare.translate(_DIGITS):  # as good as always, and a hundred times faster
+        return False
+    return re.search(rb"(?<![.\d])\d{%d}|\d{40}" % (digits + 1), bare) is not None
 
 
 def _is_deeper(bare: bytes, depth: int) -> bool:
