@@ -598,7 +598,7 @@ def test_labels_in_a_column_are_read_as_labels(caplog):
 
 
 @pytest.mark.parametrize(
-    ("outputs", "y"), [(1, torch.randn(10, 2)), (2, torch.randn(10)), (3, torch.randn(10, 2))], ids=str
+    ("outputs", "y"), [(1, torch.randn(10, 2)), (2, torch.randn(10)), (3, torch.randn(10, 2))], ids=lambda value: None
 )
 def test_other_shapes_are_refused_before_anything_changes(outputs, y):
     model = nn.Sequential(nn.BatchNorm1d(4), nn.Dropout(), nn.Linear(4, outputs))

@@ -41,7 +41,7 @@ class Computed:
         (Slots(B, A), "the output 'logits'"),
         (Computed(), "the output 'logits'"),
     ],
-    ids=repr,
+    ids=lambda value: repr(value).split(" at 0x")[0],
 )
 def test_the_prediction_is_found_where_the_design_says(outputs, where):
     found, said = find_prediction(outputs)
@@ -85,7 +85,7 @@ def test_what_is_no_tensor_is_refused_with_where_to_look(outputs, message):
         ([{"boxes": A}], []),
         ({}, []),
     ],
-    ids=repr,
+    ids=lambda value: repr(value).split(" at 0x")[0],
 )
 def test_losses_of_the_model_are_found_where_the_design_says(outputs, names):
     assert list(own_losses(outputs)) == names

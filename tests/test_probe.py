@@ -36,7 +36,7 @@ def told(loss, outputs, y, **how):
         (lambda p, t: p.mean(), (3,), torch.zeros(6).long(), Task("multiclass", "identity", 3)),
         (lambda p, t: p.mean(), (3,), (torch.zeros(6), torch.zeros(6)), Task()),
     ],
-    ids=repr,
+    ids=lambda value: repr(value).split(" at 0x")[0],
 )
 def test_loss_outputs_and_targets_tell_the_task(loss, outputs, y, task):
     assert told(loss, outputs, y) == task
@@ -77,7 +77,7 @@ def test_a_loss_with_parameters_compares_embeddings():
         ("mse", (1,), torch.zeros(5, 1), r"The model gave a tensor of shape \(6, 1\) for 5 rows"),
         ("mse", (1,), None, "The loss compares with targets and there are none"),
     ],
-    ids=repr,
+    ids=lambda value: repr(value).split(" at 0x")[0],
 )
 def test_what_cannot_belong_together_is_refused(loss, outputs, y, message):
     with pytest.raises(ValueError, match=message):

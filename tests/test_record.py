@@ -371,7 +371,9 @@ DESCRIPTIONS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("value", "expected"), DESCRIPTIONS, ids=lambda value: str(value)[:20])
+@pytest.mark.parametrize(
+    ("value", "expected"), DESCRIPTIONS, ids=lambda value: repr(sorted(value) if isinstance(value, set) else value)[:20]
+)
 def test_a_value_is_described_in_plain_values(value: Any, expected: Any) -> None:
     assert describe(value) == expected
     assert type(describe(value)) is type(expected)
