@@ -322,6 +322,22 @@ def built(description: Any, *, max_parameters: int = MAX_PARAMETERS) -> nn.Modul
         return kind(**arguments)
 
 
+def widest(module: nn.Module) -> int:
+    """Return how many numbers a row becomes, at most, within such a module: what decides how many rows fit in memory.
+
+    Example:
+        >>> widest(MLP(4, 3, hidden=[64, 32]))
+        64
+    """
+    counts = [1]
+    for layer in module.modules():
+        if isinstance(layer, nn.Linear):
+            counts += [layer.in_features, layer.out_features]
+        elif isinstance(layer, Waves):
+            counts.append(2 * layer.frequencies.numel())
+    return max(counts)
+
+
 def _parts_of(description: Any) -> tuple[type[nn.Module], dict[str, Any]]:
     if not isinstance(description, Mapping) or set(description) != {"class", "arguments"}:
         raise ValueError(

@@ -28,7 +28,8 @@ class OnnxProgram:
     """What an ONNX file computes, as a function from arrays by name to arrays by name, on the CPU.
 
     The file may come from a stranger: it is read whole, within limits, and data that it refers to in other files are
-    refused, as are operators of any domain but ONNX's own.
+    refused. Its operators are those built into ONNX Runtime, none of which runs code from the file or opens others. How
+    much memory they take as they run is not limited here.
 
     Args:
         path: The file.

@@ -84,8 +84,9 @@ def named(question: Question, indices: Array) -> Array:
 
 
 def values(question: Question, outputs: Array) -> Array:
-    """Return numbers in the target's own unit, ``(N,)`` for one a row."""
-    numbers = outputs if (question.mean, question.scale) == (0.0, 1.0) else outputs * question.scale + question.mean
+    """Return numbers in the target's own unit, ``(N,)`` for one a row; in double precision where they are scaled."""
+    plain = (question.mean, question.scale) == (0.0, 1.0)
+    numbers = outputs if plain else outputs.astype(np.float64) * question.scale + question.mean
     return np.asarray(numbers[:, 0] if numbers.shape[1:] == (1,) else numbers)
 
 

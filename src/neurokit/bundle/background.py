@@ -19,8 +19,11 @@ def background_of(folder: Path, files: Mapping[str, Any], limits: Limits) -> Any
     if BACKGROUND_ARRAYS in files:
         from neurokit import checkpoint
 
-        found = checkpoint.read_tensors(folder / BACKGROUND_ARRAYS, limits)
-        return [found[name] for name in sorted(found, key=int)]
+        path = folder / BACKGROUND_ARRAYS
+        found = checkpoint.read_tensors(path, limits)
+        if found.keys() != {str(place) for place in range(len(found))}:
+            raise CheckpointError(f"{path} holds no rows: its tensors are named {', '.join(found)!s:.80}.")
+        return [found[str(place)] for place in range(len(found))]
     if BACKGROUND_TABLE not in files:
         return None
     import pandas as pd

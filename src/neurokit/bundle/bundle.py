@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -19,7 +19,8 @@ from neurokit.bundle.interface import Input, Interface, Question
 from neurokit.bundle.layout import CARD, RECORD
 from neurokit.bundle.programs import Program
 from neurokit.bundle.rows import rows_of, to_arrays
-from neurokit.storage import Limits, read_json
+from neurokit.encoding.plain import found_at
+from neurokit.storage import Limits, open_regular, read_json
 
 if TYPE_CHECKING:
     from neurokit.assessment import Assessment
@@ -104,15 +105,29 @@ class Bundle:
 
     @cached_property
     def record(self) -> dict[str, Any]:
-        """The run that made the model, as ``run.json`` has it; empty where somebody took that away."""
-        path = self.folder / RECORD
-        return dict(read_json(path, self._limits)) if path.exists() else {}
+        """The run that made the model, as ``run.json`` has it; empty where somebody took that away or spoilt it."""
+        found = self._beside(RECORD, lambda path: read_json(path, self._limits))
+        return found if isinstance(found, dict) else {}
 
-    @property
+    @cached_property
     def card(self) -> str:
-        """The model card, Markdown; ``""`` where somebody took it away."""
-        path = self.folder / CARD
-        return path.read_text(encoding="utf-8") if path.exists() else ""
+        """The model card, Markdown, as it was when first asked for; ``""`` where somebody took it away."""
+        return self._beside(CARD, self._text) or ""
+
+    def _text(self, path: Path) -> str:
+        with open_regular(path) as file:
+            return file.read(self._limits.json_bytes).decode("utf-8", "replace")
+
+    def _beside(self, name: str, read: Callable[[Path], Any]) -> Any:
+        """Read what people may change: the model answers without it, so that what is wrong with it is only said."""
+        path = self.folder / name
+        if not path.exists():
+            return None
+        try:
+            return read(path)
+        except (ValueError, OSError) as error:
+            logger.warning("%s cannot be read and is left out: %s", path, error)
+            return None
 
     @cached_property
     def background(self) -> Any:
@@ -178,7 +193,7 @@ class Bundle:
         if self.interface.passed == "alone":
             arrays = {self.inputs[0].name: next(iter(arrays.values()))}
         count = rows_of(arrays)
-        size = _rows_at_once(arrays) if batch_size is None else batch_size
+        size = _rows_at_once(arrays, getattr(self.run, "width", 1)) if batch_size is None else batch_size
         check_count("batch_size", size, such_as=256)
         if count == 0:
             raise ValueError("There are 0 rows, so there is nothing to predict. Pass at least one.")
@@ -336,16 +351,16 @@ class Bundle:
         return dict(zip([one.name for one in self.inputs], arrays, strict=True))
 
 
-def _rows_at_once(arrays: Mapping[str, Array]) -> int:
+def _rows_at_once(arrays: Mapping[str, Array], width: int) -> int:
     numbers = sum(int(np.prod(array.shape[1:])) for array in arrays.values())
-    return int(np.clip(_NUMBERS_AT_ONCE // max(1, numbers), 1, _ROWS_AT_ONCE))
+    return int(np.clip(_NUMBERS_AT_ONCE // max(1, numbers, width), 1, _ROWS_AT_ONCE))
 
 
 def _indices(given: Array, question: Question) -> Array:
     """Labels as class indices."""
     assert question.classes is not None
     known = {one: index for index, one in enumerate(question.classes)}
-    found = [known.get(one, known.get(str(one), -1)) for one in given.tolist()]
+    found = [found_at(known, one, known.get(str(one), -1)) for one in given.tolist()]
     if -1 in found:
         row = found.index(-1)
         raise ValueError(

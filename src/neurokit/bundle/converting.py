@@ -12,7 +12,8 @@ import numpy as np
 from neurokit.bundle.interface import Input
 from neurokit.bundle.layout import BACKGROUND_ARRAYS, MANIFEST, PROGRAMS
 from neurokit.bundle.programs import ModuleProgram
-from neurokit.bundle.writing import program_of_export, refuse_strangers, write_manifest
+from neurokit.bundle.replacing import own_files, refuse_to_replace
+from neurokit.bundle.writing import program_of_export, write_manifest
 from neurokit.storage.folders import replacing_folder
 
 if TYPE_CHECKING:
@@ -34,18 +35,18 @@ def convert(bundle: Bundle, folder: str | os.PathLike[str], to: Literal["onnx", 
     place = Path(folder).expanduser().resolve()
     if place == bundle.folder.resolve():
         raise ValueError(f"{folder} is the bundle itself. Choose another folder for the exported one.")
-    refuse_strangers(place)
+    refuse_to_replace(place)
     rows = _examples(bundle)
     exporting = export.to_onnx if to == "onnx" else export.to_pt2
     with replacing_folder(place) as temporary:
         done = exporting(module, temporary / PROGRAMS[to], rows)
         names = [PROGRAMS[to]]
-        for path in sorted(bundle.folder.iterdir()):
-            if path.name in (MANIFEST, PROGRAMS[bundle.kind]) or not path.is_file():
-                continue
-            shutil.copyfile(path, temporary / path.name, follow_symlinks=False)
-            if path.name in bundle.manifest["files"]:
-                names.append(path.name)
+        for name in sorted(own_files(bundle.folder) - {MANIFEST, PROGRAMS[bundle.kind]}):
+            path = bundle.folder / name
+            if path.is_file() and not path.is_symlink():
+                shutil.copyfile(path, temporary / name)
+            if name in bundle.manifest["files"]:
+                names.append(name)
         write_manifest(temporary, bundle.name, program_of_export(to, done), names)
     return Path(folder)
 

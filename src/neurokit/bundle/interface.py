@@ -14,6 +14,7 @@ KINDS = ("binary", "multiclass", "multilabel", "regression")
 ACTIVATIONS = ("softmax", "exp", "sigmoid", "identity")
 PASSED = ("alone", "position", "keyword")
 MOST_NAMES = 100_000  # of columns or classes
+MOST_NUMBERS = 1 << 28  # in a row of an input
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,8 @@ def _input(values: Any) -> Input:
         raise ValueError(f"an input is called {told['name']!r:.40} and of {told['dtype']!r:.40}")
     if len(shape) > 16 or not all(size is None or _is_count(size) for size in shape):
         raise ValueError(f"the input {told['name']!r:.40} has rows of the shape {shape!r:.80}")
+    if math.prod(filter(None, shape)) > MOST_NUMBERS:
+        raise ValueError(f"a row of {told['name']!r:.40} has more than {MOST_NUMBERS:,} numbers: {shape!r:.80}")
     if names is not None and (shape != [len(names)] or not all(isinstance(one, str) for one in names)):
         raise ValueError(f"the input {told['name']!r:.40} has {len(names)} columns in rows of the shape {shape!r:.80}")
     return Input(told["name"], told["dtype"], tuple(shape), None if names is None else tuple(names))
@@ -167,11 +170,7 @@ def _question(values: Any) -> Question:
     told = _entries(Question, values, "a question")
     classes = None if told["classes"] is None else tuple(_listed(told["classes"], "classes"))
     sizes = told["num_classes"]
-    if (
-        not isinstance(told["name"], str)
-        or told["kind"] not in (*KINDS, None)
-        or type(told["classes_last"]) is not bool
-    ):
+    if not isinstance(told["name"], str) or told["kind"] not in (*KINDS, None):
         raise ValueError(f"the question {told['name']!r:.40} is of the kind {told['kind']!r:.40}")
     if type(told["classes_last"]) is not bool:
         raise ValueError(f"the question {told['name']!r:.40} has classes_last={told['classes_last']!r:.40}")

@@ -51,9 +51,12 @@ def open_program(
         _refuse_other_names(folder, program, interface)
         return program
     if kind == "architecture":
-        from neurokit.architectures import built
+        from neurokit.architectures import built, widest
 
-        return _of_weights(folder, built(told.get("architecture")), interface, limits)
+        net = _of_weights(folder, built(told.get("architecture")), interface, limits)
+        net.width = widest(net.module)
+        _try(folder, net, interface)
+        return net
     if kind == "weights":
         from neurokit.arguments import check_model
 
@@ -88,6 +91,23 @@ def _refuse_other_names(folder: Path, program: OnnxProgram, interface: Interface
         )
 
 
+def _try(folder: Path, program: ModuleProgram, interface: Interface) -> None:
+    """Have a net answer one row of zeros, so that a signature of another net is refused now, and not by a request."""
+    row = {one.name: np.zeros((1, *(size or 0 for size in one.shape)), one.dtype) for one in interface.inputs}
+    try:
+        outputs = program(row)
+        question = interface.questions[0]
+        count = outputs[interface.prediction or ""].shape[1]
+    except (ValueError, TypeError, RuntimeError, KeyError, IndexError) as error:
+        raise CheckpointError(f"{folder} cannot be used: its signature and its net differ: {error!s:.200}") from error
+    wanted = question.num_classes if question.kind in ("multiclass", "multilabel") else None
+    if len(interface.questions) > 1 or wanted not in (None, count) or (question.kind == "binary" and count > 1):
+        raise CheckpointError(
+            f"{folder} cannot be used: its signature and its net differ. The one has {wanted or 1} numbers for "
+            f"{question.kind}, the other {count}."
+        )
+
+
 def _of_weights(folder: Path, module: nn.Module, interface: Interface, limits: Limits) -> ModuleProgram:
     from neurokit import checkpoint
 
@@ -102,12 +122,15 @@ class ModuleProgram:
     Args:
         module: In eval mode.
         interface: How its inputs are passed.
+
+    Attributes:
+        width: Numbers that a row becomes within it, as far as that is known.
     """
 
     def __init__(self, module: nn.Module, interface: Interface) -> None:
         import torch
 
-        self.module, self.interface = module, interface
+        self.module, self.interface, self.width = module, interface, 1
         tensors = [*module.parameters(), *module.buffers()]
         self.device = tensors[0].device if tensors else torch.device("cpu")
 

@@ -22,7 +22,8 @@ from neurokit.bundle.layout import (
     SIGNATURE,
 )
 from neurokit.bundle.reading import open_folder, read_manifest
-from neurokit.bundle.writing import program_of_export, refuse_strangers, write_json, write_manifest
+from neurokit.bundle.replacing import refuse_to_replace
+from neurokit.bundle.writing import program_of_export, write_json, write_manifest
 from neurokit.storage.folders import replacing_folder
 
 if TYPE_CHECKING:
@@ -77,7 +78,8 @@ def save_bundle(
         name: What the model is called; the folder's name when ``None``.
 
     Raises:
-        FileExistsError: If the folder holds something else; nothing is changed.
+        FileExistsError: If the folder holds something else, also beside a bundle, or a card that somebody changed by
+            hand; nothing is changed.
         ValueError: If the module cannot be exported, or the bundle would predict other numbers than the trainer.
         ModuleNotFoundError: If the extra ``export`` is not installed, and needed.
         OSError: If it cannot be written; nothing is left behind.
@@ -99,7 +101,7 @@ def save_bundle(
             "as x where it has not fitted."
         )
     place = Path(folder).expanduser().resolve()
-    refuse_strangers(place)
+    refuse_to_replace(place)
     from neurokit.cards import ModelCard
     from neurokit.cards.files import answers_at
     from neurokit.export.examples import example_of, traced_copy

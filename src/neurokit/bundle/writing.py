@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -15,22 +14,6 @@ from neurokit.bundle.layout import FORMAT, MANIFEST
 from neurokit.storage.files import measure, write_file
 from neurokit.storage.limits import open_regular
 from neurokit.storage.manifest import seal
-
-
-def refuse_strangers(place: Path) -> None:
-    """Refuse to put a bundle where something else stands.
-
-    Raises:
-        FileExistsError: Naming what is there.
-    """
-    if not place.exists():
-        return
-    found = sorted(os.listdir(place)) if place.is_dir() else [place.name]
-    if found and MANIFEST not in found:
-        raise FileExistsError(
-            f"{place} exists and is no bundle: there is {found[0]!r}. Nothing was changed. Choose another folder, or "
-            "move that away."
-        )
 
 
 def write_json(path: Path, values: Any) -> None:

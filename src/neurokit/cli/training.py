@@ -157,8 +157,8 @@ def _steps(pipeline: TabularPipeline, options: argparse.Namespace) -> int:
 def _refuse_output(folder: Path, overwrite: bool) -> None:
     """Refuse a place that something stands in, before hours are spent."""
     from neurokit.bundle.layout import MANIFEST
-    from neurokit.bundle.writing import refuse_strangers
+    from neurokit.bundle.replacing import refuse_to_replace
 
-    refuse_strangers(folder.expanduser().resolve())
+    refuse_to_replace(folder.expanduser().resolve())
     if (folder / MANIFEST).exists() and not overwrite:
         raise CommandError(Exit.USAGE, f"{folder} holds a bundle. Pass --overwrite to replace it, or another --output.")

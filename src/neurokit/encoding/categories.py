@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from neurokit.encoding.plain import Scalar, flag, kind_of, listed, scalar, taken_apart, text
+from neurokit.encoding.plain import Scalar, flag, found_at, kind_of, listed, scalar, taken_apart, text
 
 Array = np.ndarray[Any, Any]
 
@@ -19,7 +19,9 @@ class CategoryColumn:
     """How one column of categories is encoded: an index for each value.
 
     Index 0 is the bucket of values that training never saw, and of those it saw too rarely to learn from. The values
-    follow from 1 on, sorted; where training rows had missing ones, these come last, as a value of their own.
+    follow from 1 on, sorted; where training rows had missing ones, these come last, as a value of their own. A text
+    that is not known as it stands is looked up without the spaces around it, and is a missing one where it is nothing
+    else.
 
     Attributes:
         name: The column.
@@ -60,7 +62,7 @@ class CategoryColumn:
         places: dict[Scalar | None, int] = {value: place for place, value in enumerate(self.values, 1)}
         if self.told:
             places[None] = self.cardinality - 1
-        return np.array([places.get(value, 0) for value in values], dtype=np.int64)
+        return np.array([found_at(places, value, 0) for value in values], dtype=np.int64)
 
     def one_hot(self, values: Sequence[Scalar | None]) -> Array:
         """Return ``(rows, columns)`` float32: 1 in a value's own column; nothing for what has none."""

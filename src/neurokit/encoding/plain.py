@@ -106,3 +106,15 @@ def kind_of(values: list[Scalar], what: str) -> str:
     if len(set(values)) < len(values):
         raise ValueError(f"{what} has a value twice.")
     return kinds.pop() if kinds else "text"
+
+
+def found_at(places: Mapping[Any, int], value: Any, otherwise: int) -> int:
+    """Return the place of a value; of a text that has none as it stands, that of the text without spaces around it.
+
+    Example:
+        >>> found_at({"no": 0, "yes": 1}, " yes", -1), found_at({"no": 0, "yes": 1}, "maybe", -1)
+        (1, -1)
+    """
+    if value in places:
+        return places[value]
+    return places.get(value.strip() or None, otherwise) if type(value) is str else otherwise

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from neurokit.arguments import check_choice, suggestions
-from neurokit.encoding.plain import Scalar, choice, kind_of, listed, number, scalar, taken_apart, text
+from neurokit.encoding.plain import Scalar, choice, found_at, kind_of, listed, number, scalar, taken_apart, text
 
 Array = np.ndarray[Any, Any]
 Kind = Literal["binary", "multiclass", "regression"]
@@ -111,13 +111,14 @@ class Target:
         if self.classes is None:
             return ((_numbers(column, self.name) - self.mean) / self.scale).astype(np.float32)
         places = {value: place for place, value in enumerate(self.classes)}
-        for row, value in enumerate(column):
-            if value not in places or (type(value) is bool) != (type(self.classes[0]) is bool):
+        found = [found_at(places, value, -1) for value in column]
+        for row, (value, place) in enumerate(zip(column, found, strict=True)):
+            if place < 0 or (type(value) is bool) != (type(self.classes[0]) is bool):
                 raise ValueError(
                     f"The target {self.name!r} is {value!r} in row {row}, and training rows had {_few(self.classes)}."
                     f"{suggestions(str(value), map(str, self.classes))}"
                 )
-        return np.array([places[value] for value in column], dtype=np.int64)
+        return np.array(found, dtype=np.int64)
 
     def decode(self, values: Any) -> Array:
         """Return labels for class indices, or numbers in the target's own units for scaled ones, in their shape."""

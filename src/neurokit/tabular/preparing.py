@@ -154,7 +154,8 @@ def prepare(
         train, fields, ratios=ratios, layout="embedded" if layout == "auto" else layout,  # type: ignore[arg-type]
         date_parts={name: one for name, one in date_parts.items() if name in names}, **encoding,
     )  # fmt: skip
-    notes += [f"{name} left out: {reason}" for name, reason in left_out.items()]
+    warned = [one.column for one in ranking if one.tells_all]
+    notes += [f"{name} left out: {reason}" for name, reason in left_out.items() if name not in warned]
     best = [one for one in ranking if one.column in names][:1]
     notes += [f"best column alone: {one.column} ({_skill(one, kind)})" for one in best]
     notes += [f"{one} and {other} say the same" for one, other in same_information(train, fields)]
