@@ -135,3 +135,72 @@ def test_a_model_is_only_for_weights(folder: Path) -> None:
 def test_limits_bound_what_is_read(folder: Path) -> None:
     with pytest.raises(CheckpointError, match="more than the 100 bytes"):
         nk.load_bundle(folder, limits=nk.Limits(total_bytes=100))
+
+
+def test_a_card_is_read_within_limits_and_through_no_link(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "secret").write_text("of somebody else")
+    (folder / "README.md").unlink()
+    (folder / "README.md").symlink_to(tmp_path / "secret")
+    (folder / "run.json").write_text("{")
+    bundle = nk.load_bundle(folder)
+
+    assert (bundle.card, bundle.record) == ("", {})
+    assert "README.md cannot be read and is left out" in caplog.text
+    assert "run.json cannot be read and is left out" in caplog.text
+
+    (folder / "README.md").unlink()
+    (folder / "README.md").write_bytes(b"caf\xe9 " + b"x" * 100)
+    assert nk.load_bundle(folder).card.startswith("caf\ufffd x")
+    (folder / "README.md").write_bytes(b"x" * 10_000_000)
+    assert len(nk.load_bundle(folder).card) == nk.Limits().json_bytes
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        (("inputs", 0, "shape"), [5]),
+        (("inputs", 0, "shape"), []),
+        (("prediction",), "other"),
+        (("questions", 0, "num_classes"), 2),
+        (("questions", 0, "kind"), "binary"),
+    ],
+)
+def test_a_signature_of_another_net_is_refused(where: Any, value: Any, folder: Path, changed: Any) -> None:
+    told = json.loads((folder / "signature.json").read_text())
+    told["questions"][0]["classes"] = told["fields"] = told["inputs"][0]["columns"] = None
+    changed(folder, "signature.json", json.dumps(told).encode())
+    assert nk.load_bundle(folder).predict_labels(np.zeros((1, 4))).shape == (1,)
+
+    place = told
+    for key in where[:-1]:
+        place = place[key]
+    place[where[-1]] = value
+    changed(folder, "signature.json", json.dumps(told).encode())
+    with pytest.raises(CheckpointError, match="its signature and its net differ"):
+        nk.load_bundle(folder)
+
+
+def test_a_manifest_of_odd_types_is_damage(folder: Path) -> None:
+    from neurokit.storage.manifest import seal
+
+    manifest = json.loads((folder / "bundle.json").read_text())
+    manifest.pop("sha256")
+    for changes in ({"program": {"kind": ["onnx"]}}, {"files": []}, {"name": 3}, {"program": []}):
+        (folder / "bundle.json").write_bytes(seal(manifest | changes))
+        with pytest.raises(CheckpointError, match="is damaged"):
+            nk.load_bundle(folder)
+
+
+def test_background_of_other_names_is_refused(folder: Path, changed: Any) -> None:
+    import torch
+
+    from neurokit import checkpoint
+
+    checkpoint.save_weights(folder / "other", {"weight": torch.zeros(2, 4)})
+    content = (folder / "other").read_bytes()
+    changed(folder, "background.safetensors", content)
+
+    with pytest.raises(CheckpointError, match="holds no rows: its tensors are named weight"):
+        _ = nk.load_bundle(folder).background

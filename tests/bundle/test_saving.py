@@ -155,3 +155,40 @@ def test_numbers_in_the_manifest_are_those_of_the_files(iris_trainer: Any, tmp_p
     assert {name: entry["size"] for name, entry in manifest["files"].items()} == {
         name: (folder / name).stat().st_size for name in manifest["files"]
     }
+
+
+def test_nothing_of_anybodys_is_lost_where_a_bundle_is_replaced(iris_trainer: Any, tmp_path: Path) -> None:
+    folder = nk.save_bundle(iris_trainer, tmp_path / "iris")
+    (folder / ".DS_Store").write_bytes(b"a system's own")
+    nk.save_bundle(iris_trainer, folder)
+    (folder / "notes.txt").write_text("what we tried")
+    before = _snapshot(folder)
+
+    for again in (lambda: nk.save_bundle(iris_trainer, folder), lambda: _exported(iris_trainer, folder)):
+        with pytest.raises(FileExistsError, match=r"also holds 'notes.txt', which is not the bundle's.*Nothing was"):
+            again()
+    assert _snapshot(folder) == before
+
+    (folder / "notes.txt").unlink()
+    with (folder / "README.md").open("a") as card:
+        card.write("\nWritten by hand.\n")
+    with pytest.raises(FileExistsError, match=r"README.md was changed since it was written.*Nothing was changed"):
+        nk.save_bundle(iris_trainer, folder)
+    assert "Written by hand." in (folder / "README.md").read_text()
+
+
+def _exported(trainer: nk.Trainer, folder: Path) -> Path:
+    other = nk.save_bundle(trainer, folder.with_name("other"))
+    return nk.load_bundle(other).export(folder, "pt2")
+
+
+def test_an_exported_bundle_has_its_files_and_no_others(iris_trainer: Any, tmp_path: Path) -> None:
+    folder = nk.save_bundle(iris_trainer, tmp_path / "iris")
+    (folder / "notes.txt").write_text("ours")
+    (folder / "card_learning_curves.png").unlink()
+    (folder / "card_learning_curves.png").symlink_to("/etc/hostname")
+
+    exported = nk.load_bundle(folder).export(tmp_path / "exported", "pt2")
+
+    wanted = {"bundle.json", "signature.json", "background.safetensors", "run.json", "README.md", "model.pt2"}
+    assert set(os.listdir(exported)) == wanted

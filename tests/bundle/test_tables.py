@@ -137,3 +137,27 @@ def test_preprocessing_that_is_none_is_refused(content: bytes, classes: Any, cha
 
     with pytest.raises(ValueError, match="cannot be used"):
         nk.load_bundle(folder)
+
+
+def test_numbers_far_from_zero_keep_what_tells_them_apart(tmp_path: Path) -> None:
+    """A target of 10^9 give or take one: single precision has steps of 64 there."""
+    table = _table().assign(price=lambda one: 1e9 + (one["sex"] == "male"))
+    encoding, goal = TableEncoding.fit(table[FEATURES]), Target.fit("price", table["price"], "regression")
+    x, y = encoding.transform(table[FEATURES]), goal.encode(table["price"])
+    trainer = nk.Trainer(TabularNet(x["numbers"].shape[1], encoding.cardinalities, 1), loss="mse")
+    trainer.fit(x, y[:, None], epochs=1, verbose=0)
+
+    folder = nk.save_bundle(trainer, tmp_path / "far", encoding=encoding, target=goal, background=table[FEATURES][:5])
+
+    told = nk.load_bundle(folder).predict(table)
+    np.testing.assert_array_equal(told, goal.decode(trainer.predict(x)[:, 0]))
+    assert len(set(told)) > 100
+
+
+def test_spaces_around_texts_are_nothing_to_it(classes: Any) -> None:
+    folder, *_, table = classes
+    bundle = nk.load_bundle(folder)
+    spaced = table.assign(sex=table["sex"].map(" {} ".format), survived=table["survived"] + " ")
+
+    np.testing.assert_array_equal(bundle.predict_proba(spaced), bundle.predict_proba(table))
+    assert bundle.evaluate(spaced) == bundle.evaluate(table)

@@ -120,9 +120,9 @@ def test_predict_writes_to_stdout_and_not_over_what_it_reads(folder: Path, capsy
     before = (folder / "iris.csv").read_bytes()
 
     assert _printed(capsys, "predict", folder / "runs/iris", folder / "iris.csv", "-").count("\n") == 151
-    assert "OUT is IN itself" in _refused(
-        capsys, 2, "predict", folder / "runs/iris", folder / "iris.csv", folder / "iris.csv"
-    )
+    for command, option in (("predict", ()), ("explain", ("--output",))):
+        said = _refused(capsys, 2, command, folder / "runs/iris", folder / "iris.csv", *option, folder / "iris.csv")
+        assert f"{folder}/iris.csv itself, and what is read is not written over" in said
     assert (folder / "iris.csv").read_bytes() == before
 
 
@@ -272,3 +272,63 @@ def test_the_titanic_goes_all_the_way(capsys: Any, tmp_path: Path) -> None:
     assert told["metrics"]["accuracy"] > 0.75
     told = _json(capsys, "evaluate", tmp_path / "titanic", SHARED / "titanic.csv")
     assert told["metrics"]["roc_auc"]["value"] > 0.85
+
+
+def test_a_target_of_whole_numbers_as_categories_is_read_again_as_they_were(capsys: Any, tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    frame = pd.DataFrame({"kind": generator.integers(1, 4, 200), "code": generator.choice(["01", "02"], 200)})
+    frame["sold"] = np.where(frame["kind"] == 2, "yes", "no")
+    frame["noise"] = generator.normal(size=200)
+    frame.to_csv(tmp_path / "sales.csv", index=False)
+    _printed(
+        capsys, "train", tmp_path / "sales.csv", "--target", "sold", "--output", tmp_path / "model", "--epochs", 2,
+        "--categories", "kind", "--keep", "kind", "--no-compare",
+    )  # fmt: skip
+
+    told = _json(capsys, "predict", tmp_path / "model", tmp_path / "sales.csv", tmp_path / "out.CSV")
+
+    assert told["rows"] == 200
+    assert nk.load_bundle(tmp_path / "model").fields[0].categories == (1, 2, 3)  # type: ignore[index]
+    bundle = nk.load_bundle(tmp_path / "model")
+    expected = bundle.predict(pd.read_csv(tmp_path / "sales.csv", dtype={"code": str}))
+    assert pd.read_csv(tmp_path / "out.CSV")["prediction"].tolist() == expected.tolist()
+
+
+def test_predictions_of_several_numbers_become_columns(capsys: Any, tmp_path: Path) -> None:
+    from neurokit.architectures import MLP
+
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 2)), columns=["a", "b"])
+    trainer = nk.Trainer(MLP(2, 2), loss="mse")
+    trainer.fit(frame, np.zeros((40, 2), np.float32), epochs=1, verbose=0)
+    nk.save_bundle(trainer, tmp_path / "two")
+    frame.to_csv(tmp_path / "in.csv", index=False)
+
+    _printed(capsys, "predict", tmp_path / "two", tmp_path / "in.csv", tmp_path / "out.PARQUET")
+
+    told = pd.read_parquet(tmp_path / "out.PARQUET")
+    assert list(told.columns) == ["a", "b", "prediction_0", "prediction_1"]
+    np.testing.assert_allclose(told[["prediction_0", "prediction_1"]], trainer.predict(frame), atol=1e-6)
+
+
+def test_what_is_written_is_asked_about_before_anything_is_computed(
+    folder: Path, capsys: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, bundle = tmp_path / "iris.csv", folder / "runs/iris"
+    shutil.copyfile(folder / "iris.csv", table)
+    before = table.read_bytes()
+
+    assert "--output is a .csv file" in _refused(capsys, 2, "explain", bundle, table, "--output", tmp_path / "a.txt")
+    assert "--plot is a .png or .svg or .pdf" in _refused(capsys, 2, "explain", bundle, table, "--plot", table)
+    assert "--report is a .html or .htm" in _refused(capsys, 2, "evaluate", bundle, table, "--report", table)
+    assert "is itself" not in _refused(capsys, 3, "predict", bundle, tmp_path / "none.csv", table)
+    _printed(capsys, "export", bundle, "--output", tmp_path / "program.onnx")
+    _printed(capsys, "export", bundle, "--output", tmp_path / "exported")
+    for place in (tmp_path / "program.onnx", tmp_path / "exported"):
+        assert "Pass --overwrite to replace it" in _refused(capsys, 2, "export", bundle, "--output", place)
+        _printed(capsys, "export", bundle, "--output", place, "--overwrite")
+    assert table.read_bytes() == before
+
+    shutil.copytree(bundle, tmp_path / "here")
+    monkeypatch.chdir(tmp_path / "here")
+    _printed(capsys, "export", ".")
+    assert (tmp_path / "here-onnx" / "model.onnx").exists()

@@ -15,6 +15,7 @@ from sklearn.datasets import load_iris
 from sklearn.preprocessing import OneHotEncoder, QuantileTransformer, StandardScaler
 
 from neurokit.encoding import Field, TableEncoding, infer_fields
+from neurokit.encoding.categories import CategoryColumn
 from neurokit.storage import parse_json
 
 FRAME = pd.DataFrame(
@@ -425,3 +426,13 @@ encoding.transform([{ROW!r}])
 assert not {{"torch", "pandas", "sklearn", "scipy"}} & set(sys.modules), sorted(sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_text_is_looked_up_without_spaces_where_it_is_not_known_with_them() -> None:
+    known = CategoryColumn("town", ("Bern", "Chur ", "Chur"), told=True, rare=False)
+
+    assert known([" Bern", "Chur ", "Chur", "\tChur", "", "  ", None, "Genf", 3, False]).tolist() == [
+        1, 2, 3, 3, 4, 4, 4, 0, 0, 0,
+    ]  # fmt: skip
+    assert CategoryColumn("town", ("Bern",), told=False, rare=False)(["", None]).tolist() == [0, 0]
+    assert CategoryColumn("flag", (True,), told=True, rare=False)([False, True, None]).tolist() == [0, 1, 2]

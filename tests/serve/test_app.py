@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import torch
 from fastapi.testclient import TestClient
 
 import neurokit as nk
-from neurokit.architectures import TabularNet
+from neurokit.architectures import MLP, TabularNet
 from neurokit.encoding import TableEncoding, Target, infer_fields
 from neurokit.serve.logs import JsonFormatter
 from serve.conftest import Server, served
@@ -513,3 +514,84 @@ def test_mistakes_of_whoever_serves_are_one_sentence(digits_folder: Path, tmp_pa
         nk.serve.run(digits_folder, host="not a host", port=0)
     with pytest.raises(FileNotFoundError, match="There is no bundle"):
         nk.serve.create_app(tmp_path / "nothing")
+
+
+def test_many_mistakes_cost_little(server: Server, row: dict[str, Any]) -> None:
+    """A body of the largest size with as many mistakes as fit: others are answered meanwhile."""
+    bodies = {
+        "unknown categories": [row | {"class": f"{at:0>30}"} for at in range(1000)],
+        "empty rows": [{}] * 1000,
+        "unknown fields": [row | {f"x{at}": 0 for at in range(250_000)}],
+        "half as many unknown fields in each": [row | {f"x{at}": 0 for at in range(24)} for _ in range(1000)],
+    }
+    for name, rows in bodies.items():
+        body = json.dumps({"rows": rows}).encode()[: 4 << 20]
+        with ThreadPoolExecutor(1) as threads:
+            began = time.monotonic()
+            asked = threads.submit(server.ask, "/predict", body)
+            waited = []
+            while not asked.done():
+                once = time.monotonic()
+                assert server.ask("/health")[0] == 200
+                waited.append(time.monotonic() - once)
+            status, answer = asked.result()
+        assert (status, len(answer["error"]["fields"])) == (422, 20), name
+        assert time.monotonic() - began < 10, name
+        assert max(waited) < 2, name
+
+
+def test_names_of_hosts_are_told_without_their_case(digits_folder: Path) -> None:
+    for allowed in ("Model.Example", ["other.example", "MODEL.example"]):
+        client = TestClient(nk.serve.create_app(digits_folder, allowed_hosts=allowed))
+        assert client.get("/health", headers={"host": "model.EXAMPLE:80"}).status_code == 200
+        assert client.get("/health", headers={"host": "evil.example"}).status_code == 400
+        assert client.get("/health", headers={"host": "m"}).status_code == 400
+
+
+def test_an_app_may_be_started_again(digits_folder: Path) -> None:
+    app = nk.serve.create_app(digits_folder)
+    body = {"rows": np.zeros((1, 1, 8, 8)).tolist()}
+    for _ in range(2):
+        with TestClient(app) as client:
+            assert client.get("/health").status_code == 200
+            assert client.post("/predict", json=body).status_code == 200
+        assert app.state.condition.stopping
+
+
+def test_a_failure_outside_of_the_model_has_the_shape_of_all_errors(
+    digits_folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from neurokit.serve import app as room
+
+    def fails(*_: Any) -> Any:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(room, "description", fails)
+    answer = TestClient(nk.serve.create_app(digits_folder), raise_server_exceptions=False).get("/model")
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (500, "failed")
+    assert "secret" not in answer.text
+    assert "The server failed." in caplog.text
+
+
+def test_several_numbers_a_row_are_not_explained(tmp_path: Path) -> None:
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 2)), columns=["a", "b"])
+    trainer = nk.Trainer(MLP(2, 3), loss="mse")
+    trainer.fit(frame, np.zeros((40, 3), np.float32), epochs=1, verbose=0)
+    client = TestClient(nk.serve.create_app(nk.save_bundle(trainer, tmp_path / "three")))
+
+    assert len(client.post("/predict", json={"rows": [{"a": 1, "b": 2}]}).json()["predictions"][0]["prediction"]) == 3
+    answer = client.post("/explain", json={"rows": [{"a": 1, "b": 2}]})
+    assert (answer.status_code, "one number a row" in answer.json()["error"]["message"]) == (501, True)
+
+
+def test_whole_numbers_as_large_as_those_of_training_are_taken(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"id": np.arange(40) + 2**60, "b": np.arange(40)})
+    encoding, target = TableEncoding.fit(frame), Target.fit("y", np.arange(40.0))
+    trainer = nk.Trainer(TabularNet(2, (), 1), loss="mse")
+    trainer.fit(encoding.transform(frame), target.encode(np.arange(40.0))[:, None], epochs=1, verbose=0)
+    folder = nk.save_bundle(trainer, tmp_path / "large", encoding=encoding, target=target, background=frame)
+    client = TestClient(nk.serve.create_app(folder))
+
+    assert client.post("/predict", json={"rows": [client.get("/model").json()["example"]]}).status_code == 200
+    assert client.post("/predict", json={"rows": [{"id": 2**62, "b": 1}]}).status_code == 422

@@ -64,8 +64,8 @@ def test_every_status_is_declared_with_its_model(server: Server) -> None:
 
     assert declared["/predict"]["post"] == {"200", "400", "408", "413", "415", "422", "500", "503"}
     assert declared["/explain"]["post"] == {"200", "400", "408", "413", "415", "422", "500", "503"}
-    assert declared["/health"]["get"] == {"200", "400", "503"}
-    assert declared["/model"]["get"] == {"200", "400"}
+    assert declared["/health"]["get"] == {"200", "400", "500", "503"}
+    assert declared["/model"]["get"] == {"200", "400", "500"}
 
 
 def test_rows_are_described_as_they_are_taken(server: Server) -> None:

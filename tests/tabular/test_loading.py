@@ -116,7 +116,9 @@ def test_parquet_is_read_with_its_types(tmp_path) -> None:
         ("a,b,a\n1,2,3\n", "2 columns of .* are named 'a'"),
         ("a\n1\n", "one column only, 'a'"),
         ("a,,c,\n1,2,3,4\n", "Column 2 of .* has no name"),
-        ("a,b\n1,2\n1,2,3\n", "Its header has 2 columns, separated by ','"),
+        ("a,b\n1,2\n1,2,3\n", "row 2, the header being row 0, has 3 values where the header has 2 names"),
+        ("a,b\n1,2,3\n4,5,6\n", "row 1, the header being row 0, has 3 values"),
+        ('a,b\n"' + 200_000 * "x" + '",2\n', "is no table: field larger than field limit"),
         (b"PK\x03\x04\x00\x00a,b\n", "no text: it holds zero bytes"),
         ("a,b\n1e999,2\n", "larger than any number"),
     ],
@@ -193,3 +195,12 @@ def test_rows_that_are_named_twice_are_numbered_and_values_are_single() -> None:
     assert "the index names some rows twice, and was numbered anew" in notes
     with pytest.raises(ValueError, match="'a' holds a list in row 1"):
         load({"a": [1, [2]], "b": [3, 4]})
+
+
+def test_rows_that_are_shorter_than_the_header_are_told_and_commas_at_their_ends_are_nothing(tmp_path) -> None:
+    frame, _, notes = _load("a,b,c\n1,2,3\n4,5\n", tmp_path)
+    assert frame["c"].isna().tolist() == [False, True]
+    assert "1 row shorter than the header: what is not there is missing" in notes
+
+    frame, _, notes = _load("a,b\n1,2,\n3,4,\n", tmp_path)
+    assert (frame.to_numpy().tolist(), len(notes)) == ([[1, 2], [3, 4]], 1)

@@ -175,6 +175,7 @@ def test_clean_tables_raise_no_alarm(name, caplog) -> None:
 def test_the_titanics_alive_is_found_and_twins_are_said() -> None:
     pipeline = pipeline_of(DATA / "titanic.csv", "survived")
     assert list(pipeline.left_out) == ["alive"]
+    assert sum("alive" in note for note in pipeline.step("prepare_data").notes) == 1
     notes = pipeline.step("prepare_data").notes
     assert "pclass and class say the same" in notes
     assert "embarked and embark_town say the same" in notes

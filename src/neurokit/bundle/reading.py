@@ -89,7 +89,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
             f"The bundle {folder} was written by neurokit {writer!s:.20} in format {found!s:.20}, and this neurokit "
             f"({__version__}) reads format {FORMAT}. Upgrade: pip install --upgrade neurokit-torch."
         )
-    sound = isinstance(files, dict) and isinstance(name, str) and isinstance(kind, str)
-    if not sound or not all(map(is_entry, files.values())) or kind not in PROGRAMS or not {SIGNATURE, PROGRAMS[kind]} <= set(files) <= SEALED:
+    sound = isinstance(files, dict) and isinstance(name, str) and isinstance(kind, str) and kind in PROGRAMS
+    if not sound or not all(map(is_entry, files.values())) or not {SIGNATURE, PROGRAMS[kind]} <= set(files) <= SEALED:
         raise CheckpointError(f"{path} is damaged: it does not name the files of a bundle.")
     return dict(manifest)

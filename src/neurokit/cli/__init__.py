@@ -34,7 +34,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return failed(options.command, error.code, str(error), options.json)
     except ArithmeticError as error:  # neurokit.NonFiniteLoss, without importing torch to say so
         return failed(options.command, Exit.TRAINING, str(error), options.json)
-    except (OSError, ValueError, ModuleNotFoundError) as error:
+    except ModuleNotFoundError as error:
+        told = f"this needs {error.name}, which is not installed here: pip install {error.name}"
+        sentence = str(error) if "pip install" in str(error) else told
+        return failed(options.command, Exit.FAILED, sentence, options.json)
+    except (OSError, ValueError) as error:
         return failed(options.command, Exit.FAILED, str(error), options.json)
 
 

@@ -24,22 +24,29 @@ def add(commands: Commands) -> None:
     export.add_argument("bundle", type=Path, help="the bundle's folder")
     export.add_argument("--to", choices=["onnx", "pt2"], default="onnx", help="which program (%(default)s)")
     export.add_argument("--output", type=Path, help="a folder, or a .onnx or .pt2 file; BUNDLE-onnx when left out")
+    export.add_argument("--overwrite", action="store_true", help="replace a bundle or a program that is there")
 
 
 def run(options: argparse.Namespace) -> int:
     """Write the bundle, or the program alone."""
     from neurokit.bundle import load_bundle
-    from neurokit.bundle.layout import PROGRAMS
+    from neurokit.bundle.layout import MANIFEST, PROGRAMS
     from neurokit.bundle.reading import read_manifest
     from neurokit.storage import replace_file
 
     with ending_with(Exit.DATA):
         bundle = load_bundle(options.bundle)
-    place = options.output or options.bundle.with_name(f"{options.bundle.name}-{options.to}")
+    whole = options.bundle.expanduser().resolve()  # "." has no name
+    place = options.output or whole.with_name(f"{whole.name}-{options.to}")
+    is_program = place.suffix.lower() in (".onnx", ".pt2")
+    if is_program and place.suffix.lower() != f".{options.to}":
+        raise CommandError(Exit.USAGE, f"--output {place} is no .{options.to}, which --to asks for.")
+    there = place if is_program else place / MANIFEST
+    if there.exists() and not options.overwrite:
+        what = "is there already" if is_program else "holds a bundle"
+        raise CommandError(Exit.USAGE, f"{place} {what}. Pass --overwrite to replace it, or another --output.")
     with ending_with(Exit.DATA):
-        if place.suffix in (".onnx", ".pt2"):
-            if place.suffix != f".{options.to}":
-                raise CommandError(Exit.USAGE, f"--output {place} is no .{options.to}, which --to asks for.")
+        if is_program:
             with tempfile.TemporaryDirectory(prefix="neurokit-") as folder:
                 made = bundle.export(Path(folder) / "bundle", options.to)
                 program = read_manifest(made)["program"]

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from neurokit.cli.exits import CommandError, Exit, ending_with
+from neurokit.cli.exits import Exit, ending_with
 from neurokit.cli.parser import Commands, positive
 
 _BAR = 30  # characters
@@ -45,8 +45,9 @@ def add(commands: Commands) -> None:
 def run_evaluate(options: argparse.Namespace) -> int:
     """Print every metric."""
     os.environ.setdefault("MPLBACKEND", "agg")
-    from neurokit.cli.tables import as_text, known_rows, open_bundle, read_table
+    from neurokit.cli.tables import as_text, check_output, known_rows, open_bundle, read_table
 
+    check_output("--report", options.report, (".html", ".htm"), options.data)
     bundle = open_bundle(options.bundle)
     frame, left_out = known_rows(read_table(options.data, bundle), bundle, options.data)
     with ending_with(Exit.DATA):
@@ -74,9 +75,11 @@ def run_evaluate(options: argparse.Namespace) -> int:
 def run_explain(options: argparse.Namespace) -> int:
     """Print the ranking."""
     os.environ.setdefault("MPLBACKEND", "agg")
-    from neurokit.cli.tables import open_bundle, read_table
+    from neurokit.cli.tables import check_output, open_bundle, read_table
     from neurokit.explanations import summarize
 
+    check_output("--output", options.output, (".csv",), options.data)
+    check_output("--plot", options.plot, (".png", ".svg", ".pdf"), options.data)
     bundle = open_bundle(options.bundle)
     frame = read_table(options.data, bundle).head(options.rows)
     with ending_with(Exit.DATA):
@@ -128,8 +131,6 @@ def _write(explanation: Any, names: list[str], path: Path) -> None:
 def _draw(explanation: Any, path: Path) -> None:
     import shap
 
-    if path.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise CommandError(Exit.USAGE, f"--plot {path}: a picture is a .png, .svg or .pdf.")
     chosen = explanation if len(explanation.shape) == 2 else explanation[:, :, explanation.shape[2] - 1]
     axes = shap.plots.beeswarm(chosen, show=False)
     axes.figure.savefig(path, dpi=150, bbox_inches="tight")

@@ -34,22 +34,18 @@ def add(commands: Commands) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the table."""
-    from neurokit.cli.tables import open_bundle, read_table
+    from neurokit.cli.tables import check_output, open_bundle, read_table
 
     to_stdout = str(options.output) == "-"
-    if not to_stdout and options.output.suffix.lower() not in (".csv", ".parquet"):
-        raise CommandError(Exit.USAGE, f"OUT is a .csv or .parquet file, got {options.output}.")
-    if not to_stdout and options.output.exists() and options.output.samefile(options.data):
-        raise CommandError(Exit.USAGE, "OUT is IN itself, and what is read is not written over. Name another file.")
+    check_output("OUT", None if to_stdout else options.output, (".csv", ".parquet"), options.data)
     if to_stdout and options.json:
         raise CommandError(Exit.USAGE, "--json tells of a file that was written, and - is stdout. Leave one out.")
     bundle = open_bundle(options.bundle)
     frame = read_table(options.data, bundle)
     with ending_with(Exit.DATA):
         told = _predicted(bundle, frame, quiet=options.json)
-    content: bytes = (
-        told.to_parquet(index=False) if options.output.suffix == ".parquet" else told.to_csv(index=False).encode()
-    )
+    as_parquet = options.output.suffix.lower() == ".parquet"
+    content: bytes = told.to_parquet(index=False) if as_parquet else told.to_csv(index=False).encode()
     if to_stdout:
         sys.stdout.write(content.decode())
         return Exit.DONE
@@ -87,11 +83,16 @@ def _answers(bundle: Bundle, rows: Any) -> Any:
     import pandas as pd
 
     answer = bundle.answer(rows)
-    if answer.labels is None:
-        return pd.DataFrame({"prediction": answer.values})
-    told = pd.DataFrame({"prediction": answer.labels})
+    told = _columns("prediction", answer.values if answer.labels is None else answer.labels)
     if answer.probabilities is not None:
         classes = None if bundle.target is None else bundle.target.classes
         for at, name in enumerate(range(answer.probabilities.shape[1]) if classes is None else classes):
             told[f"probability_{name}"] = answer.probabilities[:, at]
-    return told
+    return pd.DataFrame(told)
+
+
+def _columns(name: str, answers: Any) -> dict[str, Any]:
+    """Answers as columns: one, or one for each number of a row."""
+    if answers.ndim > 2:
+        raise ValueError(f"An answer of the shape {answers.shape[1:]} fits in no column. Ask the bundle in Python.")
+    return {name: answers} if answers.ndim == 1 else {f"{name}_{at}": one for at, one in enumerate(answers.T)}

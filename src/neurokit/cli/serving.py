@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 
 from neurokit.cli.exits import CommandError, Exit, ending_with
@@ -23,9 +24,31 @@ def add(commands: Commands) -> None:
     serve.add_argument("bundle", type=Path, help="the bundle's folder")
     serve.add_argument("--host", default="127.0.0.1", help="where to listen (%(default)s); 0.0.0.0 is every address")
     serve.add_argument("--port", type=int, default=8000, help="which port (%(default)s); 0 takes a free one")
-    serve.add_argument("--log-level", choices=["info", "warning", "error"], default="info", help="what is logged")
+    serve.add_argument(
+        "--log-level", choices=["debug", "info", "warning", "error"], default="info",
+        help="what is logged (%(default)s); debug shows the messages of exceptions, which may quote rows",
+    )  # fmt: skip
+    serve.add_argument(
+        "--unknown", choices=["refuse", "allow"], default="refuse",
+        help="what becomes of a category that training rows did not have (%(default)s)",
+    )  # fmt: skip
+    serve.add_argument("--no-explanations", action="store_true", help="answer no /explain")
+    serve.add_argument(
+        "--drain", type=_seconds, default=0.0, metavar="SECONDS",
+        help="answer for so long after the signal to stop, while /health says 503 (%(default)s)",
+    )  # fmt: skip
     serve.add_argument("--no-batching", action="store_true", help="predict the rows of each request by themselves")
     serve.add_argument("--dockerfile", action="store_true", help="print a Dockerfile for the bundle, and serve nothing")
+
+
+def _seconds(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"takes seconds, 0 or more, got {text!r}")
+    return number
 
 
 def run(options: argparse.Namespace) -> int:
@@ -45,6 +68,7 @@ def run(options: argparse.Namespace) -> int:
 
     serve(
         bundle, host=options.host, port=options.port, micro_batching=not options.no_batching,
-        log_level=options.log_level,
+        log_level=options.log_level, unknown=options.unknown, explanations=not options.no_explanations,
+        drain=options.drain,
     )  # fmt: skip
     return Exit.DONE

@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurokit.cli.exits import CommandError, Exit, ending_with
+from neurokit.encoding.plain import kind_of
 
 if TYPE_CHECKING:
     from neurokit.bundle import Bundle
+    from neurokit.encoding import Field
 
 
 def open_bundle(folder: Path) -> Bundle:
@@ -47,9 +49,37 @@ def read_table(path: Path, bundle: Bundle) -> Any:
             hint = suggestions(missing[0], map(str, frame.columns))
             raise ValueError(f"{path} lacks the column {missing[0]!r}, which the model reads.{hint}")
         found = schema(frame, {})["type"]
-        other = {name: one.type for name, one in fields.items() if found[name] not in (one.type, "empty")}
-        other = {name: kind for name, kind in other.items() if not (kind == "number" and found[name] == "integer")}
+        other = {name: one.type for name, one in fields.items() if _is_another(one, found[name])}
         return load(path, types=other)[0] if other else frame
+
+
+def _is_another(field: Field, found: str) -> bool:
+    """Whether a column has to be read again, as what its field is: ``01`` is a text where the categories are texts."""
+    if field.type == "category":
+        return found != "category" and kind_of(list(field.categories or ()), field.name) == "text"
+    return found not in (field.type, "empty") and (field.type, found) != ("number", "integer")
+
+
+def check_output(option: str, path: Path | None, suffixes: tuple[str, ...], read: Path) -> None:
+    """Refuse a file to write that is of another kind, or what is read itself, before anything is computed.
+
+    Args:
+        option: What the user gave it as.
+        path: The file; ``None`` where none is asked for.
+        suffixes: What its name may end with.
+        read: The file that is read.
+
+    Raises:
+        CommandError: If it is so.
+    """
+    if path is None:
+        return
+    if path.suffix.lower() not in suffixes:
+        raise CommandError(Exit.USAGE, f"{option} is a {' or '.join(suffixes)} file, got {path}.")
+    if path.exists() and read.exists() and path.samefile(read):
+        raise CommandError(
+            Exit.USAGE, f"{option} is {read} itself, and what is read is not written over. Name another file."
+        )
 
 
 def known_rows(frame: Any, bundle: Bundle, path: Path) -> tuple[Any, int]:

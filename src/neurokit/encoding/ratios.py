@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -36,6 +36,19 @@ class Ratio:
         with np.errstate(all="ignore"):
             ratio = numerator / denominator
         return np.where(np.isfinite(ratio), ratio, np.nan)
+
+    @classmethod
+    def of(cls, name: str, pair: Any) -> Ratio:
+        """Return the ratio of a pair of columns, as a user writes it.
+
+        Raises:
+            ValueError: If it is no pair.
+        """
+        if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
+            raise ValueError(
+                f"The ratio {name!r} is two columns, got {pair!r:.60}. Pass {{{name!r}: ['numerator', 'denominator']}}."
+            )
+        return cls(name, *pair)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as JSON values."""

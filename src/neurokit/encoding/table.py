@@ -107,7 +107,7 @@ class TableEncoding:
         if not len(frame):
             raise ValueError("The training table has no rows, so nothing can be fitted.")
         fields = tuple(infer_fields(frame).fields if fields is None else fields)
-        divided = [Ratio(name, *_pair(name, pair)) for name, pair in (ratios or {}).items()]
+        divided = [Ratio.of(name, pair) for name, pair in (ratios or {}).items()]
         _check_ratios(divided, fields)
         _check_parts(date_parts or {}, fields)
         columns = read_rows(frame, fields)
@@ -273,14 +273,6 @@ class TableEncoding:
                 f"layout='one-hot' makes {width:,} columns, {largest.cardinality:,} of them for {largest.name!r}, and "
                 f"at most {_MOST_ONE_HOT:,} are made. Pass layout='embedded', a larger min_count, or leave it out."
             )
-
-
-def _pair(name: str, pair: Any) -> tuple[str, str]:
-    if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
-        raise ValueError(
-            f"The ratio {name!r} is two columns, got {pair!r:.60}. Pass {{{name!r}: ['numerator', 'denominator']}}."
-        )
-    return pair[0], pair[1]
 
 
 def _check_ratios(ratios: Sequence[Ratio], fields: Sequence[Field]) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, create_model
 
 from neurokit.serve.errors import FieldError, RequestError
+from neurokit.serve.requests import example_row
 
 if TYPE_CHECKING:
     from neurokit.bundle import Bundle
@@ -179,8 +180,18 @@ def cannot_explain(bundle: Bundle, explanations: bool) -> str | None:
         return "Explanations are of named columns, and this model takes arrays."
     if bundle.target is None or bundle.target.kind in (None, "multilabel"):
         return "Explanations are of one answer a row, and this model gives several."
+    if bundle.target.kind == "regression" and _has_several_numbers(bundle):
+        return "Explanations are of one number a row, and this model gives several."
     missing = [name for name in ("torch", "shap") if _is_missing(name)]
     return f"Explanations need {' and '.join(missing)}, not installed on this server." if missing else None
+
+
+def _has_several_numbers(bundle: Bundle) -> bool:
+    try:
+        values = bundle.answer(_given(bundle, [example_row(bundle)])).values
+    except Exception:  # the model fails for its own example, and may do better with other rows
+        return False
+    return values is not None and values.ndim > 1
 
 
 def _is_missing(name: str) -> bool:

@@ -60,13 +60,14 @@ def create_app(
     unknown: Unknown = "refuse",
     explanations: bool = True,
     micro_batching: bool = True,
-    allowed_hosts: Sequence[str] | None = None,
+    allowed_hosts: Sequence[str] | str | None = None,
 ) -> FastAPI:
     """Return the app that serves a bundle: ``GET /health``, ``GET /model``, ``POST /predict``, ``POST /explain``.
 
     ``GET /`` is a page to try it, ``GET /docs`` describes the rest, ``GET /openapi.json`` does so for programs.
     Requests are ``{"rows": [...]}``, their models made from the bundle: unknown and missing fields, other types, and
-    numbers that are not finite are answered with 422 and the name of the field. No error repeats what a request held.
+    numbers that are not finite are answered with 422 and the name of the field. A column in which training rows had
+    missing values may be left out, or be null. No error repeats what a request held.
 
     Args:
         bundle: What ``nk.load_bundle`` returned, or its folder.
@@ -101,6 +102,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        condition.stopping, condition.started = False, time.monotonic()  # it may be started again
         yield
         condition.stopping = True
         await predict.close()
@@ -125,6 +127,12 @@ def create_app(
     @app.exception_handler(RequestValidationError)
     async def on_odd_request(_: Request, __: RequestValidationError) -> JSONResponse:
         return answered(422, body_of(422, MEANINGS[422], version))
+
+    @app.exception_handler(Exception)
+    async def on_failure(request: Request, error: Exception) -> JSONResponse:
+        told = request.state.request_id
+        logger.error("The server failed.", exc_info=error, extra={"request_id": told})
+        return answered(500, body_of(500, f"{MEANINGS[500]} It is {told}.", version))
 
     async def serve(request: Request, model: Any, work: Batcher, key: str) -> JSONResponse:
         if condition.under_way >= limits.requests:
@@ -168,8 +176,8 @@ def create_app(
         return await serve(request, explaining, explain, "explanations")
 
     @app.get(
-        "/health", response_model=answers.Health, responses=declared(400, 503), tags=["server"], summary="Is it there?",
-        response_description="It is, and will go on answering.",
+        "/health", response_model=answers.Health, responses=declared(400, 500, 503), tags=["server"],
+        summary="Is it there?", response_description="It is, and will go on answering.",
     )  # fmt: skip
     async def get_health() -> JSONResponse:
         """Whether the server answers, and will go on doing so."""
@@ -179,8 +187,8 @@ def create_app(
         return answered(200, {"status": "ok", "seconds": seconds, "model_version": version})
 
     @app.get(
-        "/model", response_model=answers.ModelAnswer, responses=declared(400), tags=["model"], summary="What is served",
-        response_description="Fields, classes, metrics, limits and the model card.",
+        "/model", response_model=answers.ModelAnswer, responses=declared(400, 500), tags=["model"],
+        summary="What is served", response_description="Fields, classes, metrics, limits and the model card.",
     )  # fmt: skip
     async def get_model() -> JSONResponse:
         """What is served."""
@@ -199,8 +207,9 @@ def create_app(
         return HTMLResponse(page, headers={**HEADERS, **page_headers(own)})
 
     declare(app, predicting, *([explaining] if why_not is None else []))
-    if allowed_hosts is not None and "*" not in allowed_hosts:
-        app.add_middleware(HostCheck, hosts=list(allowed_hosts), version=version)
+    hosts = [allowed_hosts] if isinstance(allowed_hosts, str) else list(allowed_hosts or ["*"])
+    if "*" not in hosts:
+        app.add_middleware(HostCheck, hosts=hosts, version=version)
     app.add_middleware(RequestLog, version=version)
     app.state.bundle, app.state.condition, app.state.why_not = served, condition, why_not
     app.state.predict, app.state.explain = predict, explain

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
-from neurokit.serve.errors import MEANINGS, FieldError, RequestError, invalid
+from neurokit.serve.errors import MEANINGS, FieldError, RequestError, invalid, unknown_fields
+from neurokit.serve.requests import names_of
 from neurokit.storage import Limits
 from neurokit.storage.strict_json import check_json, without_duplicates
 
@@ -21,6 +22,7 @@ _DEEPEST = 32
 _LET_PASS = 4  # times the largest body
 _LONGEST = 20  # digits of a number that stays whole
 _LARGE = 32 << 10  # bytes; reading more takes milliseconds, in which others would wait
+_MORE = 20  # unknown fields of a row that are named one by one
 _TYPES = ("application/json", "text/json")
 
 
@@ -47,17 +49,27 @@ async def read_body(request: Request, model: type[BaseModel], most: int, seconds
     except TimeoutError:
         late = f"The body did not arrive within {seconds:g} seconds."
         raise RequestError(408, late, headers={"Connection": "close"}) from None
-    if len(content) <= _LARGE:
-        return _read(content, model, most)
-    return await asyncio.to_thread(_read, content, model, most)
+    try:
+        if len(content) <= _LARGE:
+            return _read(content, model, most)
+        return await asyncio.to_thread(_read, content, model, most)
+    except ValidationError as error:
+        raise await asyncio.to_thread(invalid, error) from None
 
 
 def _read(content: bytes, model: type[BaseModel], most: int) -> BaseModel:
     values = _parsed(content, most)
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        raise invalid(error) from None
+    _refuse_crowds(values, model)
+    return model.model_validate(values)
+
+
+def _refuse_crowds(values: Any, model: type[BaseModel]) -> None:
+    """Refuse a row that has many times the fields there are, each of which would be an error of its own."""
+    rows = values.get("rows") if isinstance(values, dict) else None
+    known = names_of(model)
+    for place, row in enumerate(rows if isinstance(rows, list) and known else ()):
+        if isinstance(row, dict) and len(row) > 2 * len(known) + _MORE:
+            raise unknown_fields(place, [name for name in row if name not in known])
 
 
 async def _content(request: Request, most: int) -> bytes:

@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from neurokit.arguments import nearest
+
 
 class FieldError(BaseModel):
     """What is wrong with one field."""
@@ -73,18 +75,40 @@ def body_of(status: int, message: str, version: str, fields: Sequence[FieldError
 
 
 _MOST_FIELDS = 20
+_MOST_HINTS = 3  # looking for what was meant takes long where there are many categories
 _LONGEST_NAME = 100  # of a field, which a request may make up
 
 
 def invalid(error: ValidationError) -> RequestError:
     """Return what is said of a body that is no request: the first fields that are wrong, without what they held."""
+    errors = error.errors(include_url=False)
     found = [
-        FieldError(field=_path(one["loc"]), message=_sentence(one))
-        for one in error.errors(include_url=False, include_context=False, include_input=False)
+        FieldError(field=_path(one["loc"]), message=_sentence(one) + (_hint(one) if at < _MOST_HINTS else ""))
+        for at, one in enumerate(errors[:_MOST_FIELDS])
     ]
+    return _refused(found, len(errors))
+
+
+def unknown_fields(row: int, names: Sequence[str]) -> RequestError:
+    """Return what is said of a row that has these fields beside its own."""
+    told = _sentence({"type": "extra_forbidden"})
+    found = [FieldError(field=_path(("rows", row, name)), message=told) for name in names[:_MOST_FIELDS]]
+    return _refused(found, len(names))
+
+
+def _refused(found: Sequence[FieldError], count: int) -> RequestError:
     first = found[0]
-    more = f" ({len(found) - 1} more)" if len(found) > 1 else ""
-    return RequestError(422, f"{first.field or 'The body'}: {first.message}{more}", found[:_MOST_FIELDS])
+    more = f" ({count - 1:,} more)" if count > 1 else ""
+    return RequestError(422, f"{first.field or 'The body'}: {first.message}{more}", found)
+
+
+def _hint(error: Any) -> str:
+    """The nearest of a column's categories, which alone is told: never what was sent."""
+    value, known = error["input"], error.get("ctx", {}).get("known", ())
+    if not isinstance(value, str) or len(value) > _LONGEST_NAME:
+        return ""
+    near = nearest(value, [one for one in known if isinstance(one, str)], 1)
+    return f". Did you mean {near[0]!r}?" if near else ""
 
 
 def _path(places: Sequence[str | int]) -> str:
@@ -105,5 +129,5 @@ def _sentence(error: Any) -> str:
         "list_type": "takes a list", "dict_type": "takes an object", "too_short": "has too few entries",
         "too_long": "has too many entries",
     }  # fmt: skip
-    message = str(kinds.get(error["type"]) or error["msg"])
+    message = kinds.get(error["type"]) or str(error["msg"])
     return message[0].lower() + message[1:].replace("Input should be", "takes")

@@ -19,7 +19,7 @@ class HostCheck:
     """
 
     def __init__(self, app: Any, hosts: Sequence[str], version: str) -> None:
-        self.app, self.hosts = app, frozenset(hosts)
+        self.app, self.hosts = app, frozenset(one.lower() for one in hosts)
         self.body = json.dumps(body_of(400, "The Host header names another machine than this one.", version)).encode()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:

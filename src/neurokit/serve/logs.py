@@ -8,6 +8,8 @@ import random
 import sys
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -54,14 +56,22 @@ class JsonFormatter(logging.Formatter):
         return told if cause is None else told | {"because": self._raised(cause)}
 
 
-def log_as_json(level: str = "info") -> None:
-    """Have neurokit's and uvicorn's logs written to stderr as JSON. For a process that serves and does nothing else."""
+@contextmanager
+def logged_as_json(level: str = "info") -> Iterator[None]:
+    """Have neurokit's and uvicorn's logs written to stderr as JSON, and leave their loggers as they were."""
+    loggers = [logging.getLogger(name) for name in ("neurokit", "uvicorn")]
+    before = [(one, one.handlers, one.propagate, one.level) for one in loggers]
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(messages=level == "debug"))
-    for name in ("neurokit", "uvicorn"):
-        one = logging.getLogger(name)
+    for one in loggers:
         one.handlers, one.propagate = [handler], False
         one.setLevel(level.upper())
+    try:
+        yield
+    finally:
+        for one, handlers, propagate, number in before:
+            one.handlers, one.propagate = handlers, propagate
+            one.setLevel(number)
 
 
 class RequestLog:

@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, WithJsonSchema, create_model
 from pydantic_core import PydanticCustomError
-
-from neurokit.arguments import nearest
 
 if TYPE_CHECKING:
     from neurokit.bundle import Bundle
@@ -24,6 +22,7 @@ _DATE = r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _TIME = r"(T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?"
 _SHOWN = 12
 _MOST_LISTED = 1000
+_MOST_ERRORS = 20_000  # that are found in one request; each takes half a kilobyte while they are counted
 
 Unknown = Literal["refuse", "allow"]
 
@@ -44,8 +43,16 @@ def request_model(bundle: Bundle, rows: int, name: str, unknown: Unknown = "refu
         unknown: Whether a category that training rows did not have is refused.
     """
     row = row_type(bundle, unknown)
-    listed = Annotated[list[row], Field(min_length=1, max_length=rows, description=f"1 to {rows:,} rows.")]  # type: ignore[valid-type]
-    return create_model(name, __base__=Request, rows=(listed, ...))
+    length = Field(min_length=1, max_length=rows, description=f"1 to {rows:,} rows.")
+    ends = [FailFast()] if rows * len(bundle.fields or ()) > _MOST_ERRORS else []  # with the first row that is wrong
+    return create_model(name, __base__=Request, rows=(Annotated[list[row], length, *ends], ...))  # type: ignore[valid-type]
+
+
+def names_of(model: type[BaseModel]) -> frozenset[str]:
+    """Return the names of the fields that a row of a request has; none where rows are lists."""
+    (row,) = get_args(model.model_fields["rows"].annotation)
+    is_object = isinstance(row, type) and issubclass(row, BaseModel)
+    return frozenset(str(one.alias) for one in row.model_fields.values()) if is_object else frozenset()
 
 
 def row_type(bundle: Bundle, unknown: Unknown = "refuse") -> Any:
@@ -88,11 +95,14 @@ def _number(_: Column) -> Any:
     return Annotated[float, Field(allow_inf_nan=False, ge=-_LARGEST, le=_LARGEST)]
 
 
-def _integer(_: Column) -> Any:
+def _integer(column: Column) -> Any:
+    bounds = [abs(int(one)) for one in (column.minimum, column.maximum) if isinstance(one, (int, float))]
+    largest = max([_LARGEST_WHOLE, *bounds])
+
     def whole(value: Any) -> Any:
         return int(value) if type(value) is float and value.is_integer() else value  # 3.0 is a whole number in JSON
 
-    return Annotated[int, Field(ge=-_LARGEST_WHOLE, le=_LARGEST_WHOLE), BeforeValidator(whole)]
+    return Annotated[int, Field(ge=-largest, le=largest), BeforeValidator(whole)]
 
 
 def _boolean(_: Column) -> Any:
@@ -104,14 +114,12 @@ def _category(column: Column, unknown: Unknown) -> Any:
     if takes_others(column, unknown):
         return _of_the_kind_of(known)
     by_value = {(type(one) is bool, one): one for one in known}
-    shown = _shown(known)
+    wanted = f"takes one of {_shown(known)}".replace("{", "(").replace("}", ")")  # braces would name a placeholder
 
     def one_of(value: Any) -> Any:
         if isinstance(value, (str, int, float, bool)) and (type(value) is bool, value) in by_value:
             return by_value[type(value) is bool, value]
-        near = nearest(value, [one for one in known if isinstance(one, str)], 1) if isinstance(value, str) else []
-        hint = f". Did you mean {near[0]!r}?" if near else ""
-        raise PydanticCustomError("category", f"takes one of {shown}{hint}".replace("{", "(").replace("}", ")"))
+        raise PydanticCustomError("category", wanted, {"known": known})
 
     return Annotated[Any, BeforeValidator(one_of), WithJsonSchema({"enum": known})]
 
@@ -163,7 +171,8 @@ def _array(one: Input) -> Any:
         low, high = _range(one.dtype)
         kind = Annotated[int, Field(ge=low, le=high)]
     for size in reversed(one.shape):
-        kind = Annotated[list[kind], Field(min_length=1 if size is None else size, max_length=size)]
+        length = Field(min_length=1 if size is None else size, max_length=size)
+        kind = Annotated[list[kind], length, FailFast()]  # one wrong number says enough of a thousand
     return kind
 
 

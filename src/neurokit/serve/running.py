@@ -8,7 +8,8 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Literal
 
@@ -40,7 +41,7 @@ def run(
     unknown: Unknown = "refuse",
     explanations: bool = True,
     micro_batching: bool = True,
-    allowed_hosts: Sequence[str] | None = None,
+    allowed_hosts: Sequence[str] | str | None = None,
     drain: float = 0.0,
     log_level: Literal["debug", "info", "warning", "error"] = "info",
 ) -> None:
@@ -69,7 +70,7 @@ def run(
         OSError: If the port is taken, or the address none of this machine's.
         ValueError: If the folder holds no bundle, or an argument is out of its range.
     """
-    from neurokit.serve.logs import log_as_json
+    from neurokit.serve.logs import logged_as_json
 
     check_count("port", port, 0, such_as=8000)
     if port >= 1 << 16:
@@ -78,18 +79,34 @@ def run(
     check_choice("log_level", log_level, _LEVELS)
     local = host in _LOOPBACK
     served = bundle if isinstance(bundle, Bundle) else load_bundle(bundle)
-    if (torch := sys.modules.get("torch")) is not None:  # where a program needs it, the bundle has loaded it
-        torch.set_num_threads(1)  # batches come one after the other, and the requests want the other cores
     app = create_app(
         served, limits=limits, unknown=unknown, explanations=explanations, micro_batching=micro_batching,
         allowed_hosts=_LOOPBACK if local and allowed_hosts is None else allowed_hosts,
     )  # fmt: skip
+    listening = _listen(host, port)
+    with logged_as_json(log_level), _one_thread():
+        _serve(app, listening, host, drain)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Have torch compute in one thread: batches come one after the other, and the requests want the other cores."""
+    torch = sys.modules.get("torch")  # where a program needs it, the bundle has loaded it
+    threads = 1 if torch is None else torch.get_num_threads()
+    try:
+        if torch is not None:
+            torch.set_num_threads(1)
+        yield
+    finally:
+        if torch is not None:
+            torch.set_num_threads(threads)
+
+
+def _serve(app: FastAPI, listening: socket.socket, host: str, drain: float) -> None:
     import uvicorn
 
-    listening = _listen(host, port)
-    log_as_json(log_level)
     warm(app)
-    if not local:
+    if host not in _LOOPBACK:
         logger.warning("Listening on %s: whoever reaches this address can ask the model. There are no passwords.", host)
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{listening.getsockname()[1]}"

@@ -53,5 +53,7 @@ class Worker(Generic[Given, Result]):
             del call, given, found  # rows are not kept until the next call
 
     def close(self) -> None:
-        """Let the thread end once it has nothing to do."""
-        self._calls.put(None)
+        """Let the thread end once it has nothing to do. A later call begins another."""
+        if self._thread is not None:
+            self._calls.put(None)
+            self._thread = None

@@ -57,7 +57,7 @@ def clean(frame: pd.DataFrame, *, missing: str, duplicates: str, constant: str, 
     dropped = frame.iloc[:0].assign(reason="")
     for rows, reason in reasons:
         found = frame[rows & ~frame.index.isin(dropped.index)].assign(reason=reason)
-        dropped = found if not len(dropped) else type(found)(_joined(dropped, found))
+        dropped = stacked(dropped, found)
     frame = frame[~frame.index.isin(dropped.index)]
     same = [name for name in frame.columns if frame[name].nunique(dropna=False) < 2] if len(frame) else []
     for name in same:
@@ -69,10 +69,11 @@ def clean(frame: pd.DataFrame, *, missing: str, duplicates: str, constant: str, 
     return Cleaned(frame, dropped, notes)
 
 
-def _joined(one: Any, other: Any) -> Any:
+def stacked(one: Any, other: Any) -> Any:
+    """Return the rows of two tables, one after the other; an empty one adds no types of its own."""
     import pandas as pd
 
-    return pd.concat([one, other])
+    return pd.concat([one, other]) if len(one) and len(other) else one if len(one) else other
 
 
 def _strip(frame: pd.DataFrame) -> list[str]:

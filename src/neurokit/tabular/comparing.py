@@ -24,7 +24,7 @@ def others(prepared: Prepared, seed: int) -> dict[str, tuple[Array, float]]:
 
     They are fitted on the rows that train and validate, since they need none to know when to stop. The linear model
     gets imputed and standardised numbers and one-hot categories; the trees get numbers as they are, what is missing
-    included, and their own treatment of categories.
+    included, and their own treatment of categories; columns of more than they take come as means of the target.
     """
     import time
 
@@ -34,7 +34,7 @@ def others(prepared: Prepared, seed: int) -> dict[str, tuple[Array, float]]:
     from sklearn.impute import SimpleImputer
     from sklearn.linear_model import LogisticRegression, Ridge
     from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+    from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler, TargetEncoder
 
     tables = {name: plain_table(prepared, prepared.table(name)) for name in ("train", "validation", "test")}
     known = pd.concat([tables["train"], tables["validation"]], ignore_index=True)
@@ -49,8 +49,8 @@ def others(prepared: Prepared, seed: int) -> dict[str, tuple[Array, float]]:
     )
     few = [name for name in words if known[name].nunique() < _MOST_CATEGORIES]
     ordinal = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, min_frequency=5)
-    coded = make_column_transformer((ordinal, few), (_frequencies(), [one for one in words if one not in few]),
-                                    remainder="passthrough")  # fmt: skip
+    many = [name for name in words if name not in few]
+    coded = make_column_transformer((ordinal, few), (TargetEncoder(random_state=0), many), remainder="passthrough")
     trees = HistGradientBoostingRegressor if is_regression else HistGradientBoostingClassifier
     models = {
         "Ridge" if is_regression else "LogisticRegression":
@@ -71,13 +71,6 @@ def others(prepared: Prepared, seed: int) -> dict[str, tuple[Array, float]]:
 def _true(prepared: Prepared, name: str) -> Array:
     labels = prepared.labels(name)
     return labels.astype(np.float64) if prepared.target.kind == "regression" else prepared.target.encode(labels)
-
-
-def _frequencies() -> Any:
-    """How often each of very many categories occurs, as a number: what is done where trees take no more of them."""
-    from sklearn.preprocessing import TargetEncoder
-
-    return TargetEncoder(random_state=0)
 
 
 def plain_table(prepared: Prepared, frame: pd.DataFrame) -> pd.DataFrame:

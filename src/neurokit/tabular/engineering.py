@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -86,14 +86,11 @@ def check_ratios(frame: pd.DataFrame, ratios: Any) -> tuple[dict[str, list[str]]
     found: dict[str, list[str]] = {}
     notes = []
     for name, pair in ratios.items():
-        if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
-            raise ValueError(
-                f"The ratio {name!r} is two columns, got {pair!r:.60}. Pass {{{name!r}: ['above', 'below']}}."
-            )
+        ratio = Ratio.of(name, pair)
         if name in frame.columns:
             raise ValueError(f"The ratio {name!r} has the name of a column. Call it something else.")
         above, below = (_numbers(frame, part, name) for part in pair)
-        gone = np.isnan(Ratio(name, *pair)(above, below))
+        gone = np.isnan(ratio(above, below))
         zero = int((below == 0).sum())
         notes.append(f"{name}: {pair[0]} / {pair[1]}" + (
             f", missing in {counted(int(gone.sum()), 'row')} ({pair[1]} is 0 in {zero:,})" if gone.any() else ""

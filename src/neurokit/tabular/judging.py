@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from neurokit.tabular.pipeline import TabularPipeline
 
 _OPTIONS = ("sensitive", "exclude", "acknowledge", "confidence", "seed", "sample_weight")
-_BACKGROUND = 100
+AT_ONCE = 100  # rows that are explained, where none are given, and those that they are compared with
 
 
 def assess(pipeline: TabularPipeline, frame: Any, name: str, options: dict[str, Any]) -> Assessment:
@@ -79,5 +79,5 @@ def background_of(pipeline: TabularPipeline) -> Any:
     """Return up to a hundred raw training rows, a seeded sample, that explanations take hidden values from."""
     known = pipeline.split["train"][[field.name for field in pipeline.fields]]
     rng = np.random.default_rng(pipeline.seed)
-    chosen = np.sort(rng.choice(len(known), min(_BACKGROUND, len(known)), replace=False))
+    chosen = np.sort(rng.choice(len(known), min(AT_ONCE, len(known)), replace=False))
     return known.iloc[chosen].reset_index(drop=True)

@@ -15,6 +15,7 @@ import numpy as np
 
 from neurokit.arguments import check_choice, check_path, suggestions
 from neurokit.encoding.field import TYPES
+from neurokit.wording import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -177,10 +178,11 @@ def _csv(
     header = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
     header = [name.strip() for name in header]
     _check_header(header, path)
+    notes += _ragged(text, delimiter, len(header), path)
     try:
         frame = pd.read_csv(
             io.StringIO(text), sep=delimiter, dtype=str, keep_default_na=False, na_filter=False, header=0, names=header,
-            index_col=False, skip_blank_lines=True,
+            index_col=False, usecols=range(len(header)), skip_blank_lines=True,
         )  # fmt: skip
     except pd.errors.ParserError as error:
         raise ValueError(
@@ -264,6 +266,23 @@ def _check_header(header: list[str], path: Path) -> None:
     name, count = Counter(header).most_common(1)[0]
     if count > 1:
         raise ValueError(f"{count} columns of {path} are named {name!r}. Rename all but one.")
+
+
+def _ragged(text: str, delimiter: str, width: int, path: Path) -> list[str]:
+    """Refuse a row with more values than the header has names, which pandas may drop; tell of rows with fewer."""
+    short = 0
+    try:
+        for number, row in enumerate(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)):
+            if any(row[width:]):
+                raise ValueError(
+                    f"{path} is no table: row {number}, the header being row 0, has {len(row)} values where the header "
+                    f"has {width} names. A text that holds {delimiter!r} stands in quotes. Mend the row, or pass "
+                    "delimiter=."
+                )
+            short += 0 < len(row) < width
+    except csv.Error as error:  # such as a quote that is never closed
+        raise ValueError(f"{path} is no table: {error}.") from None
+    return [f"{counted(short, 'row')} shorter than the header: what is not there is missing"] if short else []
 
 
 def _has_decimal_commas(frame: pd.DataFrame) -> bool:

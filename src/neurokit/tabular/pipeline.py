@@ -38,7 +38,6 @@ Array = np.ndarray[Any, Any]
 STEPS = ("load_data", "clean_data", "engineer_features", "prepare_data", "train_model", "evaluate", "save")
 _NEEDS = {"clean_data": "load_data", "engineer_features": "load_data", "prepare_data": "load_data",
           "train_model": "prepare_data", "evaluate": "train_model", "save": "train_model"}  # fmt: skip
-_BACKGROUND = 100  # rows that explanations take hidden values from
 
 
 @dataclass(frozen=True)
@@ -168,7 +167,7 @@ class TabularPipeline:
             self._give_up(began)
             raise ValueError("Cleaning would drop every row. Pass missing='keep'.")
         types = {name: kind for name, kind in state.types.items() if name in cleaned.frame.columns}
-        dropped = _joined(state.dropped, cleaned.dropped.assign(step="clean_data"))
+        dropped = cleaning.stacked(state.dropped, cleaned.dropped.assign(step="clean_data"))
         state = replace(state, frame=cleaned.frame, dropped=dropped, types=types)
         arguments = {"missing": missing, "duplicates": duplicates, "constant": constant, "text": text}
         return self._end("clean_data", began, state, arguments, cleaned.notes)
@@ -287,7 +286,7 @@ class TabularPipeline:
             raise
         for text in warnings:
             logger.warning("%s", text)
-        dropped = _joined(state.dropped, dropped.assign(step="prepare_data"))
+        dropped = cleaning.stacked(state.dropped, dropped.assign(step="prepare_data"))
         state = replace(state, frame=prepared.frame, dropped=dropped, prepared=prepared)
         arguments = {"target": target, "task": prepared.target.kind, "test_size": test_size,
                      "validation_size": validation_size, "split": split, "group": group, "time": time, "keep": keep,
@@ -523,9 +522,9 @@ class TabularPipeline:
             rows: A DataFrame or a list of dicts; the first hundred test rows when ``None``.
             **options: Of ``nk.explain``: ``method``, ``max_evals``, ``seed``, ``classes`` ...
         """
-        from neurokit.tabular.judging import explain
+        from neurokit.tabular.judging import AT_ONCE, explain
 
-        frame = self._prepared.table("test").iloc[:_BACKGROUND] if rows is None else self._with_functions(rows)
+        frame = self._prepared.table("test").iloc[:AT_ONCE] if rows is None else self._with_functions(rows)
         return explain(self, frame, options)
 
     def card(self, assessment: Any = None, explanation: Any = None, **answers: Any) -> ModelCard:
@@ -702,9 +701,3 @@ class TabularPipeline:
 
 def _listed(names: Any) -> list[str]:
     return [names] if isinstance(names, str) else list(names)
-
-
-def _joined(one: Any, other: Any) -> Any:
-    import pandas as pd
-
-    return pd.concat([one, other]) if len(one) and len(other) else one if len(one) else other

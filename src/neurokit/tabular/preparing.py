@@ -13,6 +13,7 @@ from neurokit.encoding import Field, TableEncoding, Target, infer_fields, infer_
 from neurokit.encoding.plain import kind_of
 from neurokit.encoding.reading import as_category, plain_values
 from neurokit.encoding.target import Kind
+from neurokit.tabular.cleaning import stacked
 from neurokit.tabular.leaks import LEAST_ROWS, Alone, alone, counts_rows, same_information
 from neurokit.tabular.splitting import Split, rare_classes, split_rows
 from neurokit.wording import counted, number
@@ -106,7 +107,7 @@ def prepare(
     kind, told = _kind(frame[target], task, target)
     if kind != "regression":
         frame, more, said = _without_rare(frame, target, rare, test_size, validation_size)
-        dropped, notes = _joined(dropped, more), [*notes, *said]
+        dropped, notes = stacked(dropped, more), [*notes, *said]
         kind, told = _kind(frame[target], task, target)
     notes.insert(0, told)
     codes = None if kind == "regression" else frame[target].astype(object).factorize(sort=True)[0]
@@ -190,12 +191,6 @@ def _with_target(frame: pd.DataFrame, target: str) -> tuple[pd.DataFrame, pd.Dat
     if missing.all():
         raise ValueError(f"The target {target!r} is missing in every row.")
     return frame[~missing], dropped, notes
-
-
-def _joined(one: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.concat([one, other]) if len(one) and len(other) else one if len(one) else other
 
 
 def _kind(series: pd.Series[Any], task: str, target: str) -> tuple[Kind, str]:

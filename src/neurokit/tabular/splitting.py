@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 
-HOWS = ("random", "group", "time")
-
 
 class Split(NamedTuple):
     """Positions of rows, each in exactly one of the three.
