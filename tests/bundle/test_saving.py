@@ -192,3 +192,14 @@ def test_an_exported_bundle_has_its_files_and_no_others(iris_trainer: Any, tmp_p
 
     wanted = {"bundle.json", "signature.json", "background.safetensors", "run.json", "README.md", "model.pt2"}
     assert set(os.listdir(exported)) == wanted
+
+
+@pytest.mark.parametrize("format", ["auto", "safetensors", "onnx", "pt2"])
+def test_the_card_says_how_the_bundle_is_used(format: Any, iris_trainer: Any, iris: Any, tmp_path: Path) -> None:
+    folder = nk.save_bundle(iris_trainer, tmp_path / "iris", format=format)
+    code = (folder / "README.md").read_text().partition("```python\n")[2].partition("```")[0]
+
+    found: dict[str, Any] = {"rows": iris[0]}
+    exec(code.replace('"folder"', repr(str(folder))), found)
+
+    np.testing.assert_allclose(found["bundle"].predict(iris[0]), iris_trainer.predict(iris[0]), atol=1e-5)

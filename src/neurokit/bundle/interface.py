@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from neurokit.encoding import Field
+from neurokit.onnx_program import DTYPES
 
 KINDS = ("binary", "multiclass", "multilabel", "regression")
 ACTIVATIONS = ("softmax", "exp", "sigmoid", "identity")
@@ -152,7 +153,7 @@ def _input(values: Any) -> Input:
     told = _entries(Input, values, "an input")
     shape, columns = _listed(told["shape"], "axes"), told["columns"]
     names = None if columns is None else _listed(columns, "columns")
-    if not isinstance(told["name"], str) or not told["name"] or told["dtype"] not in DTYPES:
+    if not isinstance(told["name"], str) or not told["name"] or told["dtype"] not in DTYPES.values():
         raise ValueError(f"an input is called {told['name']!r:.40} and of {told['dtype']!r:.40}")
     if len(shape) > 16 or not all(size is None or _is_count(size) for size in shape):
         raise ValueError(f"the input {told['name']!r:.40} has rows of the shape {shape!r:.80}")
@@ -161,9 +162,6 @@ def _input(values: Any) -> Input:
     if names is not None and (shape != [len(names)] or not all(isinstance(one, str) for one in names)):
         raise ValueError(f"the input {told['name']!r:.40} has {len(names)} columns in rows of the shape {shape!r:.80}")
     return Input(told["name"], told["dtype"], tuple(shape), None if names is None else tuple(names))
-
-
-DTYPES = ("float32", "float64", "float16", "int64", "int32", "int16", "int8", "uint8", "bool")
 
 
 def _question(values: Any) -> Question:

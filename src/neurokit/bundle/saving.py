@@ -122,6 +122,7 @@ def save_bundle(
             write_json(temporary / PREPROCESSING, encoding.to_dict())
             names.append(PREPROCESSING)
         names += _write_background(trainer, temporary, background, encoding)
+        card.record.model["bundle"] = program["kind"]
         card.save(temporary)
         write_manifest(temporary, name or place.name, program, names)
         _compare(module, example, temporary)

@@ -84,7 +84,10 @@ _LOSSES: Final = {
 
 
 def _how_to_use(record: RunRecord) -> Iterator[tuple[str, str]]:
-    """A function that answers for new rows, given the model's class and its weights, which no record holds."""
+    """A bundle that answers for new rows; else a function, given the model's class and weights, which no record holds."""
+    if record.model.get("bundle"):
+        yield "How to use", _of_bundle(record)
+        return
     outputs = record.signature.get("outputs", [])
     output = outputs[0] if len(outputs) == 1 else {}
     loss = _LOSSES.get((str(output.get("kind")), str(output.get("activation"))))
@@ -104,6 +107,18 @@ def _how_to_use(record: RunRecord) -> Iterator[tuple[str, str]]:
     told = f"model is a {record.model.get('class') or 'model'} as it was built for training, weights is the file that "
     told += "trainer.save_weights wrote, and x has rows like those under Signature, prepared in the same way."
     yield "How to use", f"{code(chr(10).join(lines), 'python')}\n\n{paragraph(told)}"
+
+
+def _of_bundle(record: RunRecord) -> str:
+    needs = {"weights": ", model=model", "pt2": ", trusted=True"}.get(str(record.model["bundle"]), "")
+    lines = ["import neurokit as nk", "", f'bundle = nk.load_bundle("folder"{needs})', "bundle.predict(rows)"]
+    told = "folder is where this card lies, "
+    told += "and model what was trained, built in the same way. " if "model" in needs else "and no training code is needed. "
+    if "fields" in record.signature:
+        told += "rows is a data frame or a list of dicts with the columns under Signature, just as they are."
+    else:
+        told += "rows are like those under Signature, prepared in the same way; predict_labels gives classes by name."
+    return f"{code(chr(10).join(lines), 'python')}\n\n{paragraph(told)}"
 
 
 def _model(record: RunRecord) -> Iterator[tuple[str, str]]:
