@@ -49,20 +49,25 @@ def reader(**settings) -> Reader:
     return Reader(description, wrapper, batch_sampler=[[0, 1, 2], [3, 4, 5]], collate_fn=as_it_is)
 
 
+_earlier: set[int] = set()  # processes that tests of other files keep
+
+
 def children() -> list[int]:
-    """The processes this one has started and not seen the end of, Python's own helpers left out."""
+    """The processes a test has started and not seen the end of, Python's own helpers left out."""
     pids: list[int] = []
     for task in Path("/proc/self/task").iterdir():
         with suppress(OSError):  # the thread has ended
             pids += map(int, (task / "children").read_text().split())
-    return [pid for pid in pids if b"resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    mine = [pid for pid in pids if b"resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return [pid for pid in mine if pid not in _earlier]
 
 
 @pytest.fixture(autouse=True)
 def _no_process_is_left():
-    before = set(children())
+    _earlier.clear()
+    _earlier.update(children())
     yield
-    assert set(children()) <= before
+    assert children() == []
 
 
 # ---------------------------------------------------------------------------------------------------- what is read
