@@ -84,7 +84,7 @@ _LOSSES: Final = {
 
 
 def _how_to_use(record: RunRecord) -> Iterator[tuple[str, str]]:
-    """A bundle that answers for new rows; else a function, given the model's class and weights, which no record holds."""
+    """The bundle that answers for new rows; else a function of the model's class and weights, which no record holds."""
     if record.model.get("bundle"):
         yield "How to use", _of_bundle(record)
         return
@@ -112,8 +112,8 @@ def _how_to_use(record: RunRecord) -> Iterator[tuple[str, str]]:
 def _of_bundle(record: RunRecord) -> str:
     needs = {"weights": ", model=model", "pt2": ", trusted=True"}.get(str(record.model["bundle"]), "")
     lines = ["import neurokit as nk", "", f'bundle = nk.load_bundle("folder"{needs})', "bundle.predict(rows)"]
-    told = "folder is where this card lies, "
-    told += "and model what was trained, built in the same way. " if "model" in needs else "and no training code is needed. "
+    told = "folder is where this card lies, and "
+    told += "model what was trained, built in the same way. " if "model" in needs else "no training code is needed. "
     if "fields" in record.signature:
         told += "rows is a data frame or a list of dicts with the columns under Signature, just as they are."
     else:
