@@ -7,7 +7,13 @@ author = "The neurokit maintainers"
 copyright = "2026, the neurokit maintainers"
 release = version = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.napoleon"]
+extensions = [
+    "myst_parser", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.mathjax", "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+]  # fmt: skip
+myst_enable_extensions = ["dollarmath"]
+copybutton_prompt_text = "$ "
+copybutton_exclude = ".linenos, .gp, .go"
 exclude_patterns = ["_build"]
 html_theme = "furo"
 html_title = "neurokit (PyTorch)"
