@@ -60,6 +60,7 @@ if TYPE_CHECKING:
 
     from . import export as export
     from . import plots as plots
+    from . import scratch as scratch
     from . import serve as serve
     from . import sklearn as sklearn
     from . import tabular as tabular
@@ -93,6 +94,7 @@ _ROOMS = {
     "storage": ["Limits"],
     "torch_files": ["import_pt"],
     "plots": ["plots"],
+    "scratch": ["scratch"],
     "tabular": ["tabular"],
     "transfer": ["transfer", "fine_tune"],
     "lr_finder": ["find_lr", "LRFinderResult"],

@@ -1,0 +1,65 @@
+"""Losses: one number that says how wrong answers are, and how it changes with each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from neurokit.scratch.activations import ACTIVATIONS, softmax
+
+Array = np.ndarray[Any, Any]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A loss, a mean over rows, with its gradient.
+
+    Attributes:
+        name: As it is asked for.
+        formula: For one row, in plain characters.
+        value: From the last layer's numbers ``(N, C)`` and targets to one number.
+        gradient: ``dL/dz`` of these numbers, ``(N, C)``.
+    """
+
+    name: str
+    formula: str
+    value: Callable[[Array, Array], float]
+    gradient: Callable[[Array, Array], Array]
+
+
+def _mse(z: Array, y: Array) -> float:
+    return float(np.mean((z - y) ** 2))
+
+
+def _binary(z: Array, y: Array) -> float:
+    """In terms of z: log(1 + exp(z)) - y z, rearranged so that nothing overflows."""
+    return float(np.mean(np.maximum(z, 0) - y * z + np.log1p(np.exp(-np.abs(z)))))
+
+
+def _cross_entropy(z: Array, y: Array) -> float:
+    shifted = z - z.max(axis=1, keepdims=True)
+    of_sum = np.log(np.exp(shifted).sum(axis=1))
+    return float(np.mean(of_sum - shifted[np.arange(len(z)), y]))
+
+
+def _cross_entropy_gradient(z: Array, y: Array) -> Array:
+    """The probability that was given, less 1 for the true class: all of softmax's Jacobian falls away."""
+    gradient = softmax(z)
+    gradient[np.arange(len(z)), y] -= 1
+    return gradient / len(z)
+
+
+LOSSES: Final = {
+    one.name: one
+    for one in (
+        Loss("mse", "(z - y)^2", _mse, lambda z, y: 2 * (z - y) / z.size),
+        Loss(
+            "binary_cross_entropy", "-y log p - (1 - y) log(1 - p), p = sigmoid(z)", _binary,
+            lambda z, y: (ACTIVATIONS["sigmoid"](z) - y) / z.size,
+        ),
+        Loss("cross_entropy", "-log p_y, p = softmax(z)", _cross_entropy, _cross_entropy_gradient),
+    )
+}  # fmt: skip
