@@ -14,10 +14,12 @@ extensions = [
 myst_enable_extensions = ["dollarmath"]
 copybutton_prompt_text = "$ "
 copybutton_exclude = ".linenos, .gp, .go"
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "_built", "play/**"]
 html_theme = "furo"
 html_title = "neurokit (PyTorch)"
 html_static_path = ["_static"]
+html_extra_path = ["_built"]  # what scripts/docs makes of npm's packages: the pages to play with, and MathJax
+mathjax_path = "../mathjax/tex-svg.js"  # from _static
 
 autosummary_generate = True
 autodoc_typehints = "description"

@@ -30,7 +30,9 @@ def reference() -> dict[str, Any]:
         "networks": [
             network([4, 8, 4, 1], ["relu", "relu", "linear"], "mse", learning_rate=0.1, steps=25, seed=0),
             network([4, 8, 4, 2], ["tanh", "leaky_relu", "sigmoid"], "bce", learning_rate=0.5, steps=25, seed=1),
-            network([4, 16, 8, 3], ["sigmoid", "relu", "softmax"], "cross_entropy", learning_rate=0.3, steps=25, seed=2),
+            network(
+                [4, 16, 8, 3], ["sigmoid", "relu", "softmax"], "cross_entropy", learning_rate=0.3, steps=25, seed=2
+            ),
         ],
         "collapse": collapse(),
         "training": [
@@ -67,7 +69,9 @@ def activation_values() -> dict[str, Any]:
 
 def softmax_values() -> list[dict[str, list[float]]]:
     scores = [[1.0, 2.0, 3.0], [0.0, 0.0], [1000.0, 999.0, -1000.0], [-3.5, 0.25, 4.0, 1.0]]
-    return [{"scores": row, "shares": torch.softmax(torch.tensor(row, dtype=torch.float64), 0).tolist()} for row in scores]
+    return [
+        {"scores": row, "shares": torch.softmax(torch.tensor(row, dtype=torch.float64), 0).tolist()} for row in scores
+    ]
 
 
 def counts(sizes: list[int]) -> dict[str, Any]:
@@ -75,7 +79,11 @@ def counts(sizes: list[int]) -> dict[str, Any]:
     weights = sum(layer.weight.numel() for layer in model)
     biases = sum(layer.bias.numel() for layer in model)
     assert weights + biases == sum(parameter.numel() for parameter in model.parameters())
-    return {"weights": weights, "biases": biases, "layers": [sum(p.numel() for p in layer.parameters()) for layer in model]}
+    return {
+        "weights": weights,
+        "biases": biases,
+        "layers": [sum(p.numel() for p in layer.parameters()) for layer in model],
+    }
 
 
 def network(
