@@ -1,7 +1,9 @@
 """Draw the pictures that the tutorials show: run each page's blocks, and keep its last figure.
 
-python docs/pictures.py [PAGE ...], from an environment with the extra "all". MNIST is looked for in data/ and downloaded.
+python docs/pictures.py [PAGE ...], from an environment with the extra "all". MNIST is downloaded where data/ has none.
 """
+
+# ruff: noqa: T201 (it says what it has drawn)
 
 import argparse
 import os

@@ -15,17 +15,13 @@ from typing import Any
 import pytest
 
 playwright = pytest.importorskip(
-    "playwright.sync_api", reason="the site is opened by playwright: pip install playwright"
+    "playwright.sync_api", reason="the site's tests need playwright: pip install playwright"
 )
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 SITE = Path(os.environ.get("NEUROKIT_SITE", ""))
 pytestmark = [
-    pytest.mark.skipif(
-        not (SITE / "index.html").is_file(), reason="NEUROKIT_SITE names no built site: scripts/docs OUT"
-    ),
-    pytest.mark.skipif(
-        BROWSER is None, reason="the site is opened in chromium or chrome, and there is none in the PATH"
-    ),
+    pytest.mark.skipif(not (SITE / "index.html").is_file(), reason="NEUROKIT_SITE names no site: scripts/docs OUT"),
+    pytest.mark.skipif(BROWSER is None, reason="the site's tests need chromium or chrome in the PATH"),
 ]
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 OPENED = [
@@ -93,8 +89,9 @@ def test_code_can_be_copied_and_the_site_be_searched(browser: Any) -> None:
 
 def test_no_page_names_a_file_of_elsewhere() -> None:
     """Links lead elsewhere; scripts, styles, pictures and fonts do not."""
-    named = re.compile(r"<(?:script|img|iframe|source)[^>]+src=[\"'](?:https?:)?//|<link[^>]+href=[\"'](?:https?:)?//[^>]*"
-                       r"(?:stylesheet|icon|preload)")  # fmt: skip
+    loaded = r"<(?:script|img|iframe|source)[^>]+src=[\"'](?:https?:)?//"
+    linked = r"<link[^>]+href=[\"'](?:https?:)?//[^>]*(?:stylesheet|icon|preload)"
+    named = re.compile(f"{loaded}|{linked}")
     found = [path.name for path in SITE.rglob("*.html") if named.search(path.read_text())]
     styles = [path.name for path in SITE.rglob("*.css") if re.search(r"url\([\"']?(?:https?:)?//", path.read_text())]
 
