@@ -9,7 +9,7 @@ import { createFrame, drawAxes, ticks } from "./shared/plot.mjs";
 
 const RATES = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10];
 const SPEEDS = [0.25, 0.5, 1, 2, 4];
-const FLOWS = { forward: ["data →", "data"], loss: ["→ loss", "data"], backward: ["← gradients", "gradient"], update: ["weights move", ""] };
+const FLOWS = { forward: ["data →", "data"], loss: ["→ loss", "data"], backward: ["← gradients", "gradient"], update: ["w − lr · gradient", ""] };
 
 const training = new Training(problem);
 const names = training.parameterNames();
@@ -27,8 +27,7 @@ for (const [i, { key, title, code, why }] of STEPS.entries()) {
   const [flow, kind] = FLOWS[key] ?? [];
   element("steps").append(
     make("li", { id: `card-${key}` },
-      make("strong", {}, `${i + 1}. ${title}`),
-      flow ? make("span", { class: `flow ${kind}` }, flow) : "",
+      make("div", { class: "title" }, make("strong", {}, `${i + 1}. ${title}`), make("span", { class: `flow ${kind ?? ""}` }, flow ?? "")),
       make("code", {}, code),
       make("p", { class: "hint" }, why),
     ),
@@ -135,19 +134,19 @@ function inWords() {
 
 // --- the picture: the network and its plane, the loss, the weights
 
-const heightOf = (width) => (width < 480 ? 640 : 700);
+const heightOf = (width) => (width < 480 ? 690 : 750);
 
 function places(width, height) {
   const split = Math.round(width * 0.56);
   const top = 34;
-  const side = Math.min(width - split - 14, height * 0.3);
+  const side = Math.min(width - split - 14, height * 0.27);
   const lossTop = top + Math.max(side, 150) + 60;
-  const lossBottom = lossTop + height * 0.2;
+  const lossBottom = lossTop + height * 0.18;
   return {
     network: { left: 0, right: split, top, bottom: top + Math.max(side, 150) },
     plane: { left: width - side - 10, right: width - 10, top, bottom: top + side },
     loss: { left: 46, right: width - 14, top: lossTop, bottom: lossBottom },
-    weights: { left: 46, right: width - 14, top: lossBottom + 56, bottom: height - 108 },
+    weights: { left: 46, right: width - 14, top: lossBottom + 66, bottom: height - 132 },
     gradients: { left: 46, right: width - 14, top: height - 82, bottom: height - 14 },
   };
 }
@@ -269,16 +268,16 @@ function drawPlane(p, place, colours) {
   const frame = planeFrame(place);
   const context = p.drawingContext;
   const cells = 30;
-  const size = (place.right - place.left) / cells;
+  const edge = (from, i) => Math.round(from + ((place.right - place.left) * i) / cells); // whole pixels leave no seams
   const [yes, no] = [colours.positive, colours.negative];
   for (let row = 0; row < cells; row++) {
     for (let column = 0; column < cells; column++) {
-      const x = place.left + column * size;
-      const y = place.top + row * size;
-      const share = forward(training.layers, [frame.xValue(x + size / 2), frame.yValue(y + size / 2)]).at(-1).a[0];
-      context.globalAlpha = 0.05 + 0.75 * Math.abs(2 * share - 1);
+      const [x0, x1] = [edge(place.left, column), edge(place.left, column + 1)];
+      const [y0, y1] = [edge(place.top, row), edge(place.top, row + 1)];
+      const share = forward(training.layers, [frame.xValue((x0 + x1) / 2), frame.yValue((y0 + y1) / 2)]).at(-1).a[0];
+      context.globalAlpha = 0.05 + 0.7 * Math.abs(2 * share - 1);
       context.fillStyle = share > 0.5 ? yes : no;
-      context.fillRect(x, y, size + 0.5, size + 0.5);
+      context.fillRect(x0, y0, x1 - x0, y1 - y0);
     }
   }
   context.globalAlpha = 1;
@@ -306,7 +305,7 @@ function lossFrame(place) {
 function drawLoss(p, place, colours) {
   heading(p, "Loss", place.left, place.top - 8, colours);
   const frame = lossFrame(place);
-  drawAxes(p, frame, colours, { xTicks: ticks(0, frame.x1, 4).filter(Number.isInteger), yTicks: ticks(0, frame.y1, 3), xName: "" });
+  drawAxes(p, frame, colours, { xTicks: ticks(0, frame.x1, 4).filter(Number.isInteger), yTicks: ticks(0, frame.y1, 4) });
   const y = (loss) => frame.y(Math.min(loss, frame.y1));
   p.noFill();
   p.stroke(faded(p, colours.positive, 0.6));
@@ -453,6 +452,7 @@ function showCards() {
     if (key === done) card.setAttribute("aria-current", "step");
     else card.removeAttribute("aria-current");
     card.classList.toggle("next", i === training.next);
+    card.classList.toggle("first", i === 0 && done === null);
   }
 }
 
@@ -472,7 +472,7 @@ function showButtons() {
 function update() {
   element("learning-rate-said").textContent = String(learningRate());
   element("learning-rate").setAttribute("aria-valuetext", String(learningRate()));
-  const pace = reducedMotion() ? "no animation, as your system asks" : `${speed()} ×`;
+  const pace = reducedMotion() ? "off (reduced motion)" : `${speed()} ×`;
   element("speed-said").textContent = pace;
   element("speed").setAttribute("aria-valuetext", pace);
   element("speed").disabled = reducedMotion();
