@@ -9,7 +9,7 @@ import { createFrame, drawAxes, ticks } from "./shared/plot.mjs";
 
 const RATES = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10];
 const SPEEDS = [0.25, 0.5, 1, 2, 4];
-const FLOWS = { forward: ["data →", "data"], loss: ["→ loss", "data"], backward: ["← gradients", "gradient"], update: ["w − lr · gradient", ""] };
+const FLOWS = { forward: ["data →", "data"], loss: ["→ loss", "data"], backward: ["← gradients", "gradient"], update: ["w − lr · g", ""] };
 
 const training = new Training(problem);
 const names = training.parameterNames();
@@ -114,7 +114,7 @@ function inWords() {
   const batch = (updates) => `batch ${(updates % training.batches) + 1} of ${training.batches}`;
   if (done === null) return `Nothing has run yet: ${names.length} weights and biases wait at their start. Step 1 comes next.`;
   if (done === "zero") {
-    if (element("forget").checked) return `${head}Step 1 is left out: the gradients of the last batch are still there.`;
+    if (element("forget").checked) return `${head}Step 1 is left out: the gradients of all batches so far are still there, and the next ones will be added.`;
     return `${head}Step 1, ${batch(training.updates)}: all ${names.length} gradients are zero again.`;
   }
   if (done === "forward") {
@@ -298,7 +298,7 @@ function drawPlane(p, place, colours) {
 }
 
 function lossFrame(place) {
-  const most = Math.max(0.75, ...training.losses.map((loss) => Math.min(loss, 5)));
+  const most = Math.max(0.75, ...training.losses);
   return createFrame(place, [0, Math.max(8, training.losses.length)], [0, most * 1.08]);
 }
 
@@ -306,27 +306,26 @@ function drawLoss(p, place, colours) {
   heading(p, "Loss", place.left, place.top - 8, colours);
   const frame = lossFrame(place);
   drawAxes(p, frame, colours, { xTicks: ticks(0, frame.x1, 4).filter(Number.isInteger), yTicks: ticks(0, frame.y1, 4) });
-  const y = (loss) => frame.y(Math.min(loss, frame.y1));
   p.noFill();
   p.stroke(faded(p, colours.positive, 0.6));
   p.strokeWeight(1.5);
   p.beginShape();
-  training.losses.forEach((loss, i) => p.vertex(frame.x(i + 1), y(loss)));
+  training.losses.forEach((loss, i) => p.vertex(frame.x(i + 1), frame.y(loss)));
   p.endShape();
   if (training.losses.length <= 40) {
     p.noStroke();
     p.fill(colours.positive);
-    training.losses.forEach((loss, i) => p.circle(frame.x(i + 1), y(loss), 5));
+    training.losses.forEach((loss, i) => p.circle(frame.x(i + 1), frame.y(loss), 5));
   }
   p.noFill();
   p.stroke(colours.output);
   p.strokeWeight(3);
   p.beginShape();
-  training.epochLosses.forEach((loss, i) => p.vertex(frame.x((i + 1) * training.batches), y(loss)));
+  training.epochLosses.forEach((loss, i) => p.vertex(frame.x((i + 1) * training.batches), frame.y(loss)));
   p.endShape();
   p.noStroke();
   p.fill(colours.output);
-  if (training.epochLosses.length <= 30) training.epochLosses.forEach((loss, i) => p.circle(frame.x((i + 1) * training.batches), y(loss), 7));
+  if (training.epochLosses.length <= 30) training.epochLosses.forEach((loss, i) => p.circle(frame.x((i + 1) * training.batches), frame.y(loss), 7));
   p.textSize(12);
   p.textAlign(p.RIGHT, p.BOTTOM);
   p.fill(colours.output);
