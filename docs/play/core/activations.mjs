@@ -87,19 +87,23 @@ export const names = Object.keys(activations);
 
 /** The stretches of [from, to] on which a function's slope is below `limit`: where it lets almost no gradient through. */
 export function flatStretches(name, { leak = LEAK, from = -5, to = 5, limit = 0.05 } = {}) {
-  const { slope } = activations[name];
-  const steps = 1000;
-  const stretches = [];
-  let start = null;
-  for (let i = 0; i <= steps; i++) {
-    const x = from + ((to - from) * i) / steps;
-    const flat = Math.abs(slope(x, leak)) < limit;
-    if (flat && start === null) start = x;
-    if (!flat && start !== null) stretches.push([start, x]);
-    if (!flat) start = null;
+  const flat = (x) => Math.abs(activations[name].slope(x, leak)) < limit;
+  const step = (to - from) / 200;
+  const ends = [];
+  for (let i = 0; i < 200; i++) {
+    let [low, high] = [from + step * i, from + step * (i + 1)];
+    if (flat(low) === flat(high)) continue;
+    const before = flat(low);
+    for (let halving = 0; halving < 40; halving++) {
+      const middle = (low + high) / 2;
+      if (flat(middle) === before) low = middle;
+      else high = middle;
+    }
+    ends.push((low + high) / 2);
   }
-  if (start !== null) stretches.push([start, to]);
-  return stretches;
+  if (flat(from)) ends.unshift(from);
+  if (flat(to)) ends.push(to);
+  return ends.flatMap((end, i) => (i % 2 === 0 ? [[end, ends[i + 1]]] : []));
 }
 
 /** What is left of a gradient after `layers` such activations in a row, all of them at x. */

@@ -1,6 +1,6 @@
 // What a network's layer sizes say about it: shapes, parameter counts, the PyTorch program, and a task to try it on.
 
-import { many, normal } from "./numbers.mjs";
+import { many, normal, tell } from "./numbers.mjs";
 
 export const PRESETS = {
   simple: { title: "Simple", sizes: [4, 8, 1] },
@@ -72,7 +72,9 @@ export function remarks(sizes, hiddenActivations, task) {
   }
   const deep = hiddenActivations.filter((activation) => activation === "sigmoid").length;
   if (deep >= 3) {
-    found.push(`${deep} sigmoids in a row: the first layers get at most ${0.25 ** deep} of the gradient.`);
+    found.push(
+      `${deep} sigmoid layers: their slopes, 0.25 at best, leave the first layer at most ${tell(0.25 ** deep)} of a gradient, weights aside.`,
+    );
   }
   const narrow = sizes.slice(1, -1).findIndex((size) => size === 1);
   if (narrow >= 0) {

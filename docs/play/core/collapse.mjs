@@ -5,13 +5,13 @@ import { normal } from "./numbers.mjs";
 
 export const STACK = [1, 3, 3, 1];
 
-/** Three small layers with `activation` between them (none after the last), with biases too, so that bends fall apart. */
+/** Three small layers with `activation` between them and none after the last; biases too, so that the bends lie apart. */
 export function createStack(activation, seed) {
   const layers = createNetwork(STACK, [activation, activation, "linear"], seed);
   const random = normal(seed + 1000);
   layers.forEach(({ weights, biases }, index) => {
-    weights.forEach((row) => row.forEach((_, i) => (row[i] = 1.2 * random())));
-    biases.forEach((_, neuron) => (biases[neuron] = (index === 2 ? 0.2 : 0.9) * random()));
+    weights.forEach((row) => row.forEach((_, i) => (row[i] = [1, 1.2, 1][index] * random())));
+    biases.forEach((_, neuron) => (biases[neuron] = [2, 1, 0.3][index] * random()));
   });
   return layers;
 }

@@ -156,3 +156,56 @@ export class Training {
 const flatten = (layers) => layers.flatMap(({ weights, biases }) => [...weights.flatMap((row) => [...row]), ...biases]);
 
 const mean = (numbers) => numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
+
+/** The whole run as a program: PyTorch's loop with its five steps, then neurokit's one call. Both give the page's numbers. */
+export function pythonProgram({ layers, rows, targets, batchSize }, learningRate, epochs) {
+  const [first, second] = layers;
+  const list = (numbers) => `[${[...numbers].join(", ")}]`;
+  const table = (name, lists, perLine) => {
+    const lines = [];
+    for (let i = 0; i < lists.length; i += perLine) lines.push(`    ${lists.slice(i, i + perLine).map(list).join(", ")},`);
+    return [`${name} = torch.tensor([`, ...lines, "])"];
+  };
+  const batches = rows.length / batchSize;
+  return [
+    "import torch",
+    "from torch import nn",
+    "import neurokit as nk",
+    "",
+    "torch.set_default_dtype(torch.float64)  # as JavaScript computes",
+    ...table("x", rows, 4),
+    ...table("y", targets.map(([target]) => [`${target}.0`]), 8),
+    "",
+    "def make_model():",
+    `    model = nn.Sequential(nn.Linear(${first.weights[0].length}, ${first.weights.length}), nn.Tanh(), nn.Linear(${first.weights.length}, 1), nn.Sigmoid())`,
+    "    start = [",
+    `        [${first.weights.map(list).join(", ")}],`,
+    `        ${list(first.biases)},`,
+    `        [${second.weights.map(list).join(", ")}],`,
+    `        ${list(second.biases)},`,
+    "    ]",
+    "    for parameter, values in zip(model.parameters(), start):",
+    "        parameter.data = torch.tensor(values)",
+    "    return model",
+    "",
+    "# by hand",
+    "model = make_model()",
+    "criterion = nn.BCELoss()",
+    `optimizer = torch.optim.SGD(model.parameters(), lr=${learningRate})`,
+    `for epoch in range(${epochs}):`,
+    "    total_loss = 0.0",
+    `    for batch_x, batch_y in zip(x.split(${batchSize}), y.split(${batchSize})):`,
+    "        optimizer.zero_grad()                     # 1",
+    "        predictions = model(batch_x)              # 2",
+    "        loss = criterion(predictions, batch_y)    # 3",
+    "        loss.backward()                           # 4",
+    "        optimizer.step()                          # 5",
+    "        total_loss += loss.item()",
+    `print(f"average loss {total_loss / ${batches}:.4f}")`,
+    "",
+    "# by neurokit",
+    `trainer = nk.Trainer(make_model(), loss="bce", optimizer="sgd", learning_rate=${learningRate}, device="cpu")`,
+    `history = trainer.fit(x, y, epochs=${epochs}, batch_size=${batchSize}, shuffle=False, verbose=0)`,
+    `print(f"average loss {history['loss'][-1]:.4f}")`,
+  ].join("\n");
+}

@@ -229,7 +229,7 @@ function update() {
 // --- why non-linearity matters
 
 const clock = createClock();
-let seed = 4;
+let seed = 11; // its bends can be seen
 let layers = createStack("linear", seed);
 let stage = 0; // 0: three layers apart; 1: the first two are one; 2: all three are one
 let refused = false;

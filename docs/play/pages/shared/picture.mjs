@@ -145,13 +145,14 @@ export function faded(p, colour, opacity) {
   return mixed;
 }
 
-// Embedded, a page tells its height to whoever embeds it, and takes light or dark from there: see embed.js.
+// Embedded, a page tells its height to whoever embeds it. The documentation answers with its light or dark: see embed.js.
 if (parent !== window) {
   new ResizeObserver(() =>
     parent.postMessage({ play: "height", height: document.documentElement.offsetHeight }, "*"),
   ).observe(document.documentElement);
   addEventListener("message", ({ source, data }) => {
     if (source !== parent || data?.play !== "theme") return;
+    document.documentElement.classList.add("within-docs");
     if (["light", "dark"].includes(data.theme)) document.documentElement.dataset.theme = data.theme;
     else delete document.documentElement.dataset.theme;
     dispatchEvent(new Event("themechange"));
