@@ -6,6 +6,7 @@ Run ``python tests/play/export_reference.py`` after a change to what is compared
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,9 @@ def reference() -> dict[str, Any]:
         "networks": [
             network([4, 8, 4, 1], ["relu", "relu", "linear"], "mse", learning_rate=0.1, steps=25, seed=0),
             network([4, 8, 4, 2], ["tanh", "leaky_relu", "sigmoid"], "bce", learning_rate=0.5, steps=25, seed=1),
-            network([4, 16, 8, 3], ["sigmoid", "relu", "softmax"], "cross_entropy", learning_rate=0.3, steps=25, seed=2),
+            network(
+                [4, 16, 8, 3], ["sigmoid", "relu", "softmax"], "cross_entropy", learning_rate=0.3, steps=25, seed=2
+            ),
         ],
         "collapse": collapse(),
         "training": [
@@ -67,15 +70,21 @@ def activation_values() -> dict[str, Any]:
 
 def softmax_values() -> list[dict[str, list[float]]]:
     scores = [[1.0, 2.0, 3.0], [0.0, 0.0], [1000.0, 999.0, -1000.0], [-3.5, 0.25, 4.0, 1.0]]
-    return [{"scores": row, "shares": torch.softmax(torch.tensor(row, dtype=torch.float64), 0).tolist()} for row in scores]
+    return [
+        {"scores": row, "shares": torch.softmax(torch.tensor(row, dtype=torch.float64), 0).tolist()} for row in scores
+    ]
 
 
 def counts(sizes: list[int]) -> dict[str, Any]:
-    model = nn.Sequential(*(nn.Linear(a, b) for a, b in zip(sizes, sizes[1:], strict=False)))
+    model = nn.Sequential(*(nn.Linear(a, b) for a, b in pairwise(sizes)))
     weights = sum(layer.weight.numel() for layer in model)
     biases = sum(layer.bias.numel() for layer in model)
     assert weights + biases == sum(parameter.numel() for parameter in model.parameters())
-    return {"weights": weights, "biases": biases, "layers": [sum(p.numel() for p in layer.parameters()) for layer in model]}
+    return {
+        "weights": weights,
+        "biases": biases,
+        "layers": [sum(p.numel() for p in layer.parameters()) for layer in model],
+    }
 
 
 def network(
@@ -87,7 +96,7 @@ def network(
     def drawn(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=random, dtype=torch.float64)
 
-    linears = [nn.Linear(a, b, dtype=torch.float64) for a, b in zip(sizes, sizes[1:], strict=False)]
+    linears = [nn.Linear(a, b, dtype=torch.float64) for a, b in pairwise(sizes)]
     for linear in linears:
         linear.weight.data = drawn(*linear.weight.shape) / linear.in_features**0.5
         linear.bias.data = drawn(*linear.bias.shape) / 4
