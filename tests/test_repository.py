@@ -11,7 +11,7 @@ import pytest
 import neurokit as nk
 
 ROOT = Path(__file__).parents[1]
-TEXT = {".py", ".md", ".toml", ".yaml", ".cff", ""}
+TEXT = {".py", ".md", ".toml", ".yaml", ".cff", ".mjs", ".js", ".html", ".css", ".json", ""}
 
 
 def _files() -> list[Path]:
@@ -21,7 +21,7 @@ def _files() -> list[Path]:
         path
         for folder in folders
         for path in folder.rglob("*")
-        if not {"__pycache__", "_build", "generated"} & set(path.parts)
+        if not {"__pycache__", "_build", "generated", "node_modules"} & set(path.parts)
     ]
     return [path for path in [*ROOT.iterdir(), *inside] if path.is_file() and path.suffix in TEXT]
 

@@ -4,9 +4,9 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { activations, flatStretches, gradientThrough, names, softmax } from "../../docs/play/core/activations.mjs";
-import { countParameters, describeLayers, PRESETS, pythonProgram, remarks, toyTask } from "../../docs/play/core/architecture.mjs";
+import { countParameters, describeLayers, PRESETS, pythonProgram, remarks, TASKS, toyTask } from "../../docs/play/core/architecture.mjs";
 import { collapse, createStack, largestGap, output } from "../../docs/play/core/collapse.mjs";
-import { backward, batchLoss, createNetwork, descend, forward, train, zeroGradients } from "../../docs/play/core/network.mjs";
+import { backward, batchLoss, createNetwork, descend, forward, train, trainGently, zeroGradients } from "../../docs/play/core/network.mjs";
 import { count, normal, tell, uniform } from "../../docs/play/core/numbers.mjs";
 import { problem } from "../../docs/play/core/problem.mjs";
 import { STEPS, Training } from "../../docs/play/core/training.mjs";
@@ -164,16 +164,26 @@ test("networks are drawn from their seed, by He before a ReLU and by Xavier else
   assert.ok(Math.abs(deviation(Array.from({ length: 20000 }, bell)) - 1) < 0.02);
 });
 
-test("a toy task can be learnt by the network it is made for", () => {
-  for (const [task, loss, last, sizes] of [
-    ["regression", "mse", "linear", [4, 8, 4, 1]],
-    ["binary", "bce", "sigmoid", [4, 8, 1]],
-    ["classes", "cross_entropy", "softmax", [4, 16, 8, 3]],
-  ]) {
-    const layers = createNetwork(sizes, [...sizes.slice(1, -1).map(() => "relu"), last], 3);
-    const { rows, targets } = toyTask(sizes, task);
-    const history = train(layers, loss, rows, targets, { learningRate: 0.1, steps: 200 });
-    assert.ok(history.at(-1) < 0.7 * history[0], `${task}: ${history[0]} to ${history.at(-1)}`);
+test("a toy task is learnt by every preset, by wide and deep networks and by every activation", () => {
+  const cases = [
+    ...Object.values(PRESETS).map(({ sizes }) => [sizes.at(-1) > 1 ? "classes" : "regression", sizes, "relu", 40]),
+    ["binary", [4, 8, 1], "tanh", 40],
+    ["classes", [8, 32, 16, 3], "leaky_relu", 20],
+    ["regression", [784, 64, 64, 1], "relu", 6],
+    ["regression", [2, 96, 96, 96, 96, 96, 1], "linear", 6],
+    ["classes", [784, 64, 10], "sigmoid", 6],
+  ];
+  for (const [task, sizes, activation, steps] of cases) {
+    for (const seed of steps > 6 ? [1, 2, 3] : [1]) {
+      const { loss, activation: last } = TASKS[task];
+      const layers = createNetwork(sizes, [...sizes.slice(1, -1).map(() => activation), last], seed);
+      const start = listed(layers);
+      const { rows, targets } = toyTask(sizes, task);
+      const { layers: learnt, history } = trainGently(layers, loss, rows, targets, steps);
+      assert.ok(history.at(-1) < history[0], `${task} ${sizes}, seed ${seed}: ${history[0]} to ${history.at(-1)}`);
+      assert.ok(listed(learnt).every(Number.isFinite));
+      assert.deepEqual(listed(layers), start);
+    }
   }
 });
 

@@ -6,6 +6,7 @@ Run ``python tests/play/export_reference.py`` after a change to what is compared
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def softmax_values() -> list[dict[str, list[float]]]:
 
 
 def counts(sizes: list[int]) -> dict[str, Any]:
-    model = nn.Sequential(*(nn.Linear(a, b) for a, b in zip(sizes, sizes[1:], strict=False)))
+    model = nn.Sequential(*(nn.Linear(a, b) for a, b in pairwise(sizes)))
     weights = sum(layer.weight.numel() for layer in model)
     biases = sum(layer.bias.numel() for layer in model)
     assert weights + biases == sum(parameter.numel() for parameter in model.parameters())
@@ -95,7 +96,7 @@ def network(
     def drawn(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=random, dtype=torch.float64)
 
-    linears = [nn.Linear(a, b, dtype=torch.float64) for a, b in zip(sizes, sizes[1:], strict=False)]
+    linears = [nn.Linear(a, b, dtype=torch.float64) for a, b in pairwise(sizes)]
     for linear in linears:
         linear.weight.data = drawn(*linear.weight.shape) / linear.in_features**0.5
         linear.bias.data = drawn(*linear.bias.shape) / 4

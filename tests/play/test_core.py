@@ -33,7 +33,10 @@ def test_the_reference_is_what_pytorch_says_now() -> None:
     made = _numbers(reference())
 
     assert list(made) == list(kept)
-    assert made == pytest.approx(kept, rel=1e-12, abs=1e-12)
+    words = {place for place, value in kept.items() if isinstance(value, str)}
+    assert {place: made[place] for place in words} == {place: kept[place] for place in words}
+    numbers = [place for place in kept if place not in words and kept[place] is not None]
+    assert [made[place] for place in numbers] == pytest.approx([kept[place] for place in numbers], rel=1e-12, abs=1e-12)
 
 
 @pytest.mark.skipif(NODE is None, reason="the pages' arithmetic is tested by node, which is not in the PATH")

@@ -69,14 +69,20 @@ def browser() -> Iterator[Any]:
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def context(browser: Any) -> Any:
+    """One context for each set of options: pages that share it need not read p5 again, which is most of their start."""
+    return functools.cache(lambda options: browser.new_context(**json.loads(options)))
+
+
 @pytest.fixture
-def opened(browser: Any, addresses: dict[str, str]) -> Iterator[Any]:
+def opened(context: Any, addresses: dict[str, str]) -> Iterator[Any]:
     """Open a page; at the end, none may have complained or asked anybody but its own place."""
     pages, complaints, strangers = [], [], []
 
     def open_page(name: str, how: str = "http", **options: Any) -> Any:
         home = addresses[how]
-        page = browser.new_page(**{"viewport": DESK, "reduced_motion": "reduce", **options})
+        page = context(json.dumps({"viewport": DESK, "reduced_motion": "reduce", **options})).new_page()
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on(
@@ -104,8 +110,17 @@ def _state(page: Any) -> dict[str, Any]:
     return page.evaluate("sim.state()")
 
 
-def _picture(page: Any, number: int = 0) -> str:
-    return page.evaluate(f"document.querySelectorAll('canvas')[{number}].toDataURL()")
+def _picture(page: Any, number: int = 0) -> int:
+    return page.evaluate(_HASH, number)
+
+
+_HASH = """(number) => {
+    const { width, height } = document.querySelectorAll('canvas')[number];
+    const copy = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
+    copy.drawImage(document.querySelectorAll('canvas')[number], 0, 0);
+    const pixels = new Uint32Array(copy.getImageData(0, 0, width, height).data.buffer);
+    return pixels.reduce((hash, pixel) => (Math.imul(hash, 31) + pixel) | 0, 7);
+}"""
 
 
 def _slide(page: Any, selector: str, value: float) -> None:
@@ -124,9 +139,7 @@ def test_a_page_opens_draws_and_then_rests(opened: Any, name: str, how: str, sch
 
     assert _state(page)["frames"] == frames  # an idle page draws nothing
     assert page.evaluate("getComputedStyle(document.body).backgroundColor").startswith(f"rgb({paper},")
-    corner = page.evaluate(
-        "[...document.querySelector('canvas').getContext('2d', {willReadFrequently: true}).getImageData(2, 2, 1, 1).data]"
-    )
+    corner = page.evaluate("[...document.querySelector('canvas').getContext('2d').getImageData(2, 2, 1, 1).data]")
     assert corner[0] == paper  # the picture follows the scheme as the page does
     words = page.locator("canvas").first.get_attribute("aria-labelledby")
     assert page.locator("canvas").first.get_attribute("role") == "img"
@@ -190,7 +203,7 @@ def test_every_control_has_a_name_and_is_reached_by_tab(opened: Any, name: str) 
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.id"))
 
-    assert [one for one in reached if one in wanted] == wanted
+    assert [one for one in reached if one in wanted][: len(wanted)] == wanted
 
 
 def test_text_can_be_read_in_light_and_in_dark(opened: Any) -> None:
@@ -212,7 +225,7 @@ def test_text_can_be_read_in_light_and_in_dark(opened: Any) -> None:
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         page.evaluate("delete document.documentElement.dataset.theme")
-        seen[scheme] = page.evaluate(read.replace("entries().map", "entries().toArray?.().map ?? 0") if False else read)
+        seen[scheme] = page.evaluate(read)
         colours = seen[scheme]
         for ink in ("ink", "quiet", "accent"):
             for paper in ("page", "panel", "mark"):
@@ -227,9 +240,12 @@ def test_text_can_be_read_in_light_and_in_dark(opened: Any) -> None:
 
 @pytest.mark.parametrize("how", ["http", "file"])
 def test_pages_work_embedded_and_take_height_and_scheme_from_there(opened: Any, site: Path, how: str) -> None:
-    frames = "".join(f'<iframe data-play src="play/{name}.html" title="{name}" style="width: 100%"></iframe>' for name in NAMES)
+    frames = "".join(
+        f'<iframe data-play src="play/{name}.html" title="{name}" style="width: 100%"></iframe>' for name in NAMES
+    )
     (site / "embedding.html").write_text(
-        f"<!doctype html><link rel='icon' href='data:,'><body data-theme='dark'>{frames}<script src='play/embed.js'></script>"
+        f"<!doctype html><link rel='icon' href='data:,'><body data-theme='dark'>{frames}"
+        "<script src='play/embed.js'></script>"
     )
     page = opened("embedding.html", how, color_scheme="light")
     inside = page.frames[1:]
@@ -253,7 +269,13 @@ def test_the_folder_holds_p5_and_its_licence(site: Path) -> None:
     found = sorted(path.name for path in (site / "play").iterdir())
 
     assert found == sorted(
-        [*(f"{name}.{ending}" for name in NAMES for ending in ("html", "js")), "embed.js", "p5.LICENSE.txt", "p5.min.js", "style.css"]
+        [
+            *(f"{name}.{ending}" for name in NAMES for ending in ("html", "js")),
+            "embed.js",
+            "p5.LICENSE.txt",
+            "p5.min.js",
+            "style.css",
+        ]
     )
     assert "LESSER GENERAL PUBLIC LICENSE" in (site / "play" / "p5.LICENSE.txt").read_text()
     assert not re.search(r"https?://", "".join((site / "play" / f"{name}.js").read_text() for name in NAMES))
@@ -313,7 +335,7 @@ def test_one_chooses_what_is_drawn_and_what_is_looked_at(opened: Any) -> None:
 
 def test_derivatives_annotations_height_and_leak_change_the_picture(opened: Any) -> None:
     page = _open(opened, "activations")
-    assert "Its slope is under 0.05 below −2.89 and above 2.89 (shaded)." in page.inner_text("#note")
+    assert "Its slope is under 0.05 below \u22122.89 and above 2.89 (shaded)." in page.inner_text("#note")
     seen = [_picture(page)]
     for act in (
         lambda: page.check("#derivatives"),
@@ -373,32 +395,31 @@ def test_linear_layers_collapse_into_one_and_others_refuse(opened: Any) -> None:
 # --- the architecture builder
 
 
-@pytest.mark.parametrize(
-    ("preset", "sizes", "parameters"),
-    [
-        ("simple", [4, 8, 1], 49),
-        ("chapter", [4, 8, 4, 1], 81),
-        ("deep", [4, 32, 16, 8, 1], 833),
-        ("wide", [4, 128, 1], 769),
-        ("classification", [4, 16, 8, 3], 243),
-    ],
-)
-def test_presets_have_the_numbers_that_pytorch_counts(opened: Any, preset: str, sizes: list[int], parameters: int) -> None:
-    page = _open(opened, "architecture")
-    page.focus(f"#preset-{preset}")
-    page.keyboard.press("Space")
-    state = _state(page)
+PRESETS = {
+    "simple": ([4, 8, 1], 49),
+    "chapter": ([4, 8, 4, 1], 81),
+    "deep": ([4, 32, 16, 8, 1], 833),
+    "wide": ([4, 128, 1], 769),
+    "classification": ([4, 16, 8, 3], 243),
+}
 
-    assert state["sizes"] == sizes
-    assert state["parameters"] == parameters == sum(layer["parameters"] for layer in state["layers"])
-    assert page.inner_text("#total-parameters") == str(parameters)
-    assert page.get_attribute(f"#preset-{preset}", "aria-pressed") == "true"
-    assert page.locator("[aria-pressed=true]").count() == 1
-    program: dict[str, Any] = {}
-    exec(page.inner_text("#program"), program)
-    counted = [parameter.numel() for parameter in program["model"].parameters()]
-    assert sum(counted) == parameters
-    assert program["model"](torch.zeros(5, sizes[0])).shape == (5, sizes[-1])
+
+def test_presets_have_the_numbers_that_pytorch_counts(opened: Any) -> None:
+    page = _open(opened, "architecture")
+    for preset, (sizes, parameters) in PRESETS.items():
+        page.focus(f"#preset-{preset}")
+        page.keyboard.press("Space")
+        state = _state(page)
+
+        assert state["sizes"] == sizes
+        assert state["parameters"] == parameters == sum(layer["parameters"] for layer in state["layers"])
+        assert page.inner_text("#total-parameters") == str(parameters)
+        assert page.get_attribute(f"#preset-{preset}", "aria-pressed") == "true"
+        assert page.locator("[aria-pressed=true]").count() == 1
+        program: dict[str, Any] = {}
+        exec(page.inner_text("#program"), program)
+        assert sum(parameter.numel() for parameter in program["model"].parameters()) == parameters
+        assert program["model"](torch.zeros(5, sizes[0])).shape == (5, sizes[-1])
 
 
 def test_layers_sizes_and_activations_follow_their_controls(opened: Any) -> None:
@@ -468,7 +489,7 @@ def test_a_row_goes_through_layer_by_layer_and_at_once(opened: Any) -> None:
 
 def test_training_a_little_lowers_the_loss_and_moves_the_lines(opened: Any) -> None:
     page = _open(opened, "architecture")
-    for preset in ("simple", "chapter", "deep", "wide", "classification"):
+    for preset in PRESETS:
         page.click(f"#preset-{preset}")
         before = _picture(page)
         page.click("#train")
@@ -491,8 +512,8 @@ def test_pointing_at_the_network_tells_neurons_and_weights(opened: Any) -> None:
     page.click("#preset-wide")
     box = page.locator("#network .canvas").bounding_box()
     texts = set()
-    for step in range(60):
-        page.mouse.move(box["x"] + box["width"] * step / 60, box["y"] + box["height"] * 0.5)
+    for step in range(30):
+        page.mouse.move(box["x"] + box["width"] * step / 30, box["y"] + box["height"] * 0.5)
         if page.locator("#network .tip").is_visible():
             texts.add(page.inner_text("#network .tip"))
 
@@ -525,7 +546,7 @@ def test_five_presses_of_step_are_one_iteration(opened: Any) -> None:
     assert page.inner_text("#iteration-number") == page.inner_text("#updates") == "1"
     page.click("#step")
     assert _state(page)["gradients"] == [0] * 17
-    assert page.inner_text("#batch-loss") == "–"
+    assert page.inner_text("#batch-loss") == "\u2013"
     page.click("#iteration")
     assert (_state(page)["updates"], _state(page)["next"]) == (2, "zero")
     page.click("#epoch")
@@ -602,17 +623,16 @@ def test_the_views_of_the_weights_and_what_pointing_tells(opened: Any) -> None:
     assert _picture(page) != bars
     box = page.locator("#training .canvas").bounding_box()
     texts = set()
-    for step in range(80):
-        page.mouse.move(box["x"] + box["width"] * 0.55, box["y"] + box["height"] * step / 80)
+    for step in range(40):
+        page.mouse.move(box["x"] + box["width"] * 0.55, box["y"] + box["height"] * step / 40)
         if page.locator("#training .tip").is_visible():
             texts.add(page.inner_text("#training .tip"))
     page.select_option("#view", "bars")
-    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] * 0.7)
+    page.mouse.move(box["x"] + 46 + (box["width"] - 60) * 6.5 / 17, box["y"] + box["height"] * 0.75)  # the seventh bar
     texts.add(page.inner_text("#training .tip"))
 
-    for pattern in (
-        r"iteration \d+: loss 0\.", r"\d weights? between", r"weight from input 1 to hidden 4: .*\ngradient .*moves it by",
-    ):  # fmt: skip
+    bar = r"weight from input 1 to hidden 4: .*\ngradient .*moves it by"
+    for pattern in (r"iteration \d+: loss 0\.", r"\d weights? between", bar):
         assert any(re.match(pattern, text) for text in texts), (pattern, texts)
 
 

@@ -99,7 +99,7 @@ export function flatStretches(name, { leak = LEAK, from = -5, to = 5, limit = 0.
       if (flat(middle) === before) low = middle;
       else high = middle;
     }
-    ends.push((low + high) / 2);
+    ends.push(Math.round(((low + high) / 2) * 1e9) / 1e9 + 0); // a corner at 0 is 0, not 10⁻¹⁴ (+ 0: nor −0)
   }
   if (flat(from)) ends.unshift(from);
   if (flat(to)) ends.push(to);

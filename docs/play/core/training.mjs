@@ -206,6 +206,6 @@ export function pythonProgram({ layers, rows, targets, batchSize }, learningRate
     "# by neurokit",
     `trainer = nk.Trainer(make_model(), loss="bce", optimizer="sgd", learning_rate=${learningRate}, device="cpu")`,
     `history = trainer.fit(x, y, epochs=${epochs}, batch_size=${batchSize}, shuffle=False, verbose=0)`,
-    `print(f"average loss {history['loss'][-1]:.4f}")`,
+    `print(f"average loss {history.history['loss'][-1]:.4f}")`,
   ].join("\n");
 }

@@ -2,7 +2,7 @@
 
 import { activations } from "../core/activations.mjs";
 import { countParameters, describeLayers, PRESETS, pythonProgram, remarks, TASKS, toyTask } from "../core/architecture.mjs";
-import { createNetwork, forward, train } from "../core/network.mjs";
+import { createNetwork, forward, trainGently } from "../core/network.mjs";
 import { count, many, tell } from "../core/numbers.mjs";
 import { createClock, createPicture, element, faded, make, reducedMotion, say } from "./shared/picture.mjs";
 
@@ -96,7 +96,7 @@ function layerControls(i, activation) {
     rebuild();
   });
   return make("div", { class: "layer" },
-    make("label", {},
+    make("label", { for: `size-${number}` }, // said outright: an output is labelable too, and comes first
       make("span", {}, `Hidden ${number}`),
       make("output", { id: `size-${number}-said`, for: `size-${number}` }),
       slider,
@@ -203,8 +203,9 @@ element("train").addEventListener("click", () => {
   clock.stop();
   const { parameters } = countParameters(sizes);
   const steps = Math.max(10, Math.min(100, Math.floor(6e6 / parameters))); // a second at most
-  const losses = train(network, TASKS[task].loss, toy.rows, toy.targets, { learningRate: 0.1, steps: steps + 1 });
-  trained = { steps: (trained?.steps ?? 0) + steps, before: trained?.before ?? losses[0], after: losses.at(-1) };
+  const { layers, history } = trainGently(network, TASKS[task].loss, toy.rows, toy.targets, steps);
+  network = layers;
+  trained = { steps: (trained?.steps ?? 0) + steps, before: trained?.before ?? history[0], after: history.at(-1) };
   send(reached < 0 ? -1 : network.length);
   update();
 });

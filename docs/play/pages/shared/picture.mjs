@@ -52,10 +52,19 @@ export function createPicture(figure, { height, draw, hover, press, words }) {
     };
   }, place);
 
-  const redraw = () => {
-    if (!ready) return;
-    if (Math.abs(sketch.height - height(width)) > 0.5 || sketch.width !== width) sketch.resizeCanvas(width, height(width), true);
-    sketch.redraw();
+  // p5's redraw takes its time and drops a call that comes meanwhile; what was asked for last must be drawn
+  let drawing = false;
+  let stale = false;
+  const redraw = async () => {
+    stale = true;
+    if (!ready || drawing) return;
+    drawing = true;
+    while (stale) {
+      stale = false;
+      if (Math.abs(sketch.height - height(width)) > 0.5 || sketch.width !== width) sketch.resizeCanvas(width, height(width), true);
+      await sketch.redraw();
+    }
+    drawing = false;
   };
 
   new ResizeObserver(() => {
@@ -132,17 +141,25 @@ export function createClock() {
 
 export const reducedMotion = () => motion.matches;
 
-/** The colours of style.css as they are now, by their names. */
+/** The colours of style.css as they are now, by their names; each is asked for once a picture. */
 function palette() {
   const style = getComputedStyle(document.documentElement);
-  return new Proxy({}, { get: (_, name) => style.getPropertyValue(`--${name}`).trim() });
+  const known = {};
+  return new Proxy(known, { get: (_, name) => (known[name] ??= style.getPropertyValue(`--${name}`).trim()) });
 }
 
-/** A colour made more or less see-through: opacity 0 to 1. */
+const mixed = new Map(); // reading a colour costs p5 more than drawing a line with it
+
+/** A colour made more or less see-through: opacity 0 to 1, in fiftieths. */
 export function faded(p, colour, opacity) {
-  const mixed = p.color(colour);
-  mixed.setAlpha(255 * opacity);
-  return mixed;
+  const fiftieths = Math.round(opacity * 50);
+  const key = `${colour} ${fiftieths}`;
+  if (!mixed.has(key)) {
+    const made = p.color(colour);
+    made.setAlpha((255 * fiftieths) / 50);
+    mixed.set(key, made);
+  }
+  return mixed.get(key);
 }
 
 // Embedded, a page tells its height to whoever embeds it. The documentation answers with its light or dark: see embed.js.
