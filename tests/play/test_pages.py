@@ -172,6 +172,9 @@ def test_a_page_fits_a_phone(opened: Any, name: str) -> None:
         page.tap("#step")
         page.tap("summary")
 
+    page.set_viewport_size({"width": 320, "height": 844})  # the narrowest, and about what a frame on a phone has
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    page.set_viewport_size(PHONE)
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
     outside = page.evaluate(
         """[...document.querySelectorAll('main *')].filter((one) => !one.closest('pre') && one.offsetParent
@@ -598,6 +601,12 @@ def test_the_program_on_the_page_prints_the_pages_average_twice(opened: Any) -> 
 
     average = f"average loss {_state(page)['averageLoss']:.4f}"
     assert printed.getvalue().splitlines() == [average, average]
+    page.click("summary")
+    assert "prints, twice, the mean loss of the last finished epoch" in page.inner_text("#program-hint")
+    _slide(page, "#learning-rate", 8)
+    assert "Start again to compare" in page.inner_text("#program-hint")
+    page.click("#restart")
+    assert "prints, twice" in page.inner_text("#program-hint")
 
 
 def test_forgetting_step_1_breaks_a_run_that_was_fine(opened: Any) -> None:

@@ -341,7 +341,9 @@ function drawColumn(p, { x, neurons, radius, dots }, column, { spacing, height, 
     }
   }
   p.textAlign(p.CENTER, p.CENTER);
-  const title = spacing < 66 && columnColour(column) === "hidden" ? `H${column}` : columnTitle(column);
+  const narrow = spacing < 44; // a frame on a phone with five hidden layers: the words below say the rest
+  const brief = { input: "In", hidden: `H${column}`, output: "Out" }[columnColour(column)];
+  const title = narrow || (spacing < 66 && columnColour(column) === "hidden") ? brief : columnTitle(column);
   p.textSize(13);
   p.textStyle(p.BOLD);
   p.fill(colours.ink);
@@ -351,7 +353,7 @@ function drawColumn(p, { x, neurons, radius, dots }, column, { spacing, height, 
   p.textSize(12);
   p.fill(colours.quiet);
   p.text(count(sizes[column]), middle, height - 32);
-  if (column === 0) return;
+  if (column === 0 || narrow) return;
   const { title: whole } = activations[layerActivations()[column - 1]];
   const cut = { "Leaky ReLU": "Leaky", Sigmoid: "Sigm.", Softmax: "Softm." }[whole] ?? whole;
   p.text(spacing < 66 ? cut : whole, middle, height - 15);

@@ -18,10 +18,16 @@ let done = null; // the key of the step that was done last
 let progress = 1; // how far that step's animation has come
 let from = null; // weights and gradients before it, for the animation
 let running = null; // which button's run is under way
+let settings = new Set(); // that this run has used: one program can repeat it only if there was one
 
 const learningRate = () => RATES[Number(element("learning-rate").value)];
 const speed = () => SPEEDS[Number(element("speed").value)];
-const options = () => ({ learningRate: learningRate(), forgetToZero: element("forget").checked });
+
+function options() {
+  const chosen = { learningRate: learningRate(), forgetToZero: element("forget").checked };
+  settings.add(JSON.stringify(chosen));
+  return chosen;
+}
 
 for (const [i, { key, title, code, why }] of STEPS.entries()) {
   const [flow, kind] = FLOWS[key] ?? [];
@@ -98,6 +104,7 @@ element("epochs").addEventListener("click", () =>
 );
 element("restart").addEventListener("click", () => {
   training.restart();
+  settings = new Set();
   done = null;
   from = null;
   stop();
@@ -240,7 +247,9 @@ function drawNetwork(p, place, now, colours) {
   p.text(seen ? tell(training.batchLoss, 2) : "loss", end.x, end.y);
   p.fill(colours.quiet);
   p.textAlign(p.CENTER, p.TOP);
-  [[columns[0][0].x, "inputs"], [columns[1][0].x, "tanh"], [columns[2][0].x, "sigmoid"]].forEach(([x, text]) => p.text(text, x, place.bottom - 4));
+  const roomy = columns[1][0].x - columns[0][0].x > 42;
+  const titles = roomy ? ["inputs", "tanh", "sigmoid"] : ["in", "tanh", "out"];
+  titles.forEach((text, c) => p.text(text, columns[c][0].x, place.bottom - 4));
 }
 
 /** Dots on the lines: data to the right in the forward pass, gradients back to the left in the backward pass. */
@@ -264,7 +273,7 @@ const planeFrame = (place) => createFrame(place, PLANE, PLANE);
 const isInBatch = (i) => Math.floor(i / problem.batchSize) === (done === "update" ? (training.updates - 1) % training.batches : training.batch);
 
 function drawPlane(p, place, colours) {
-  heading(p, "What it says where", place.left, place.top - 12, colours);
+  heading(p, place.right - place.left < 130 ? "Its answers" : "What it says where", place.left, place.top - 12, colours);
   const frame = planeFrame(place);
   const context = p.drawingContext;
   const cells = 30;
@@ -329,9 +338,10 @@ function drawLoss(p, place, colours) {
   p.textSize(12);
   p.textAlign(p.RIGHT, p.BOTTOM);
   p.fill(colours.output);
-  p.text("● mean of an epoch", place.right, place.top - 8);
+  const key = place.right - place.left < 260 ? "● epoch" : "● mean of an epoch";
+  p.text(key, place.right, place.top - 8);
   p.fill(colours.positive);
-  p.text("● one batch", place.right - p.textWidth("● mean of an epoch") - 14, place.top - 8);
+  p.text("● one batch", place.right - p.textWidth(key) - 14, place.top - 8);
   p.fill(colours.quiet);
   p.textAlign(p.RIGHT, p.TOP);
   p.text("iterations", place.right, place.bottom + 20);
@@ -475,6 +485,11 @@ function update() {
   element("speed-said").textContent = pace;
   element("speed").setAttribute("aria-valuetext", pace);
   element("speed").disabled = reducedMotion();
+  const chosen = JSON.stringify({ learningRate: learningRate(), forgetToZero: false });
+  const repeatable = [...settings].every((one) => one === chosen);
+  say("program-hint", repeatable
+    ? "PyTorch's 64-bit numbers, the same start, batches in the same order: this program prints, twice, the mean loss of the last finished epoch above."
+    : "This run forgot step 1 or changed its learning rate on the way, so the program gives other numbers. Start again to compare.");
   element("program").textContent = pythonProgram(problem, learningRate(), Math.max(1, training.epochLosses.length));
   showCards();
   showMetrics();
