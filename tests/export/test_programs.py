@@ -93,6 +93,7 @@ def test_resnet18_is_exported_as_it_is(tmp_path: Path) -> None:
     assert model.training
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated")  # by torch 2.11, as it compiles
 def test_a_fitted_trainer_needs_no_rows(tmp_path: Path) -> None:
     x = pd.DataFrame(np.random.default_rng(0).normal(size=(40, 3)), columns=["a", "b", "c"])
     trainer = nk.Trainer(nn.Linear(3, 2), loss="cross_entropy")
