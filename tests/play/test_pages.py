@@ -664,7 +664,10 @@ def test_with_motion_things_flow_can_be_paused_and_end_at_the_same_place(opened:
     assert _state(page)["moving"]
     assert page.inner_text("#epoch") == "Pause"
     page.wait_for_function("sim.state().updates >= 1")
+    assert page.get_attribute("#words", "aria-live") == "off"  # nobody could listen that fast
+    assert "batch" in page.inner_text("#words")
     page.click("#epoch")
+    assert page.get_attribute("#words", "aria-live") == "polite"
     paused = _state(page)
     assert not paused["moving"]
     assert paused["updates"] < 4

@@ -48,6 +48,7 @@ function doStep(milliseconds) {
   done = training.step(options());
   showCards();
   showMetrics();
+  tellWords();
   return clock.play(milliseconds / speed(), (t) => {
     progress = t;
     picture.redraw();
@@ -94,6 +95,7 @@ element("epochs").addEventListener("click", () =>
       from = null;
       showCards();
       showMetrics();
+      tellWords();
       const finished = await clock.play(90 / speed(), (t) => {
         if (t === 1) picture.redraw();
       });
@@ -273,7 +275,7 @@ const planeFrame = (place) => createFrame(place, PLANE, PLANE);
 const isInBatch = (i) => Math.floor(i / problem.batchSize) === (done === "update" ? (training.updates - 1) % training.batches : training.batch);
 
 function drawPlane(p, place, colours) {
-  heading(p, place.right - place.left < 130 ? "Its answers" : "What it says where", place.left, place.top - 12, colours);
+  heading(p, place.right - place.left < 150 ? "Its answers" : "What it says where", place.left, place.top - 12, colours);
   const frame = planeFrame(place);
   const context = p.drawingContext;
   const cells = 30;
@@ -380,7 +382,7 @@ function drawBars(p, place, numbers, colours, { title, colour = null, before = n
   p.text("hidden layer: 8 + 4", frame.x(6), place.bottom + 3);
   p.text("output: 4 + 1", frame.x(14.5), place.bottom + 3);
   p.textAlign(p.RIGHT, p.BOTTOM);
-  if (before) p.text("— before the last update", place.right, place.top - 8);
+  if (before) p.text(place.right - place.left < 320 ? "— before" : "— before the last update", place.right, place.top - 8);
 }
 
 const BINS = 16;
@@ -472,6 +474,16 @@ function showMetrics() {
   element("updates").textContent = count(training.updates);
 }
 
+/** While something runs the words change too fast to be read out; they are when it has come to rest. */
+function tellWords() {
+  const live = running ? "off" : "polite";
+  if (element("words").getAttribute("aria-live") !== live) {
+    element("words").setAttribute("aria-live", live);
+    say("words", "");
+  }
+  say("words", inWords());
+}
+
 function showButtons() {
   element("iteration").textContent = running === "iteration" ? "Pause" : "Complete iteration";
   element("epoch").textContent = running === "epoch" ? "Pause" : "Run epoch";
@@ -494,7 +506,7 @@ function update() {
   showCards();
   showMetrics();
   showButtons();
-  if (!running) say("words", inWords());
+  tellWords();
   picture.redraw();
 }
 
