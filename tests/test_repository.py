@@ -21,7 +21,7 @@ def _files() -> list[Path]:
         path
         for folder in folders
         for path in folder.rglob("*")
-        if not {"__pycache__", "_build", "generated", "node_modules"} & set(path.parts)
+        if not {"__pycache__", "_build", "_built", "generated", "node_modules"} & set(path.parts)
     ]
     return [path for path in [*ROOT.iterdir(), *inside] if path.is_file() and path.suffix in TEXT]
 
