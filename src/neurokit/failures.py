@@ -26,6 +26,11 @@ class NonFiniteLoss(ArithmeticError):  # noqa: N818  the name is the public cont
         epoch: The epoch, from 0.
         batch: The batch in that epoch, from 0.
         loss: The first value that was not finite.
+
+    Example:
+        >>> raise NonFiniteLoss(epoch=0, batch=2, loss=float("nan"))
+        Traceback (most recent call last):
+        neurokit.failures.NonFiniteLoss: The loss is nan since batch 3 of epoch 1, ...
     """
 
     def __init__(self, epoch: int, batch: int, loss: float, cause: str = "") -> None:

@@ -40,6 +40,10 @@ class Policy:
         goal: What it was chosen for, in words.
         chosen_on: The name of the data it was chosen on, their number of rows, and the SHA-256 of what is true and said
             of them.
+
+    Example:
+        >>> Policy(threshold=0.2, temperature=1.0, positive="ill", negative="well").positive
+        'ill'
     """
 
     threshold: float

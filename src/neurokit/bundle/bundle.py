@@ -42,6 +42,10 @@ class Answer(NamedTuple):
         labels: The most probable class of each row, in the user's own labels; ``None`` without classes.
         probabilities: ``(N, C)``; ``None`` where the loss gives none.
         values: The numbers of regression in the target's own unit, or the outputs of a task that is not known.
+
+    Example:
+        >>> Answer(labels=np.array(["cat"]), probabilities=np.array([[0.9, 0.1]]), values=None).labels
+        array(['cat'], dtype='<U3')
     """
 
     labels: Array | None

@@ -33,6 +33,14 @@ def load_bundle(
         FileNotFoundError: If there is no such folder; names the nearest.
         ValueError: If it is no bundle, is damaged, needs a module or trust, or was written by a newer neurokit.
         ModuleNotFoundError: If what runs its program is not installed.
+
+    Example:
+        >>> import tempfile, numpy, torch, neurokit as nk
+        >>> trainer = nk.Trainer(torch.nn.Linear(2, 1), loss="mse", device="cpu")
+        >>> history = trainer.fit(torch.rand(8, 2), torch.rand(8, 1), verbose=0)
+        >>> bundle = load_bundle(nk.save_bundle(trainer, tempfile.mkdtemp()))  # an ONNX program: no module is needed
+        >>> bundle.kind, bundle.predict(numpy.zeros((3, 2))).shape
+        ('onnx', (3, 1))
     """
     check_path("folder", folder)
     check_flag("trusted", trusted)

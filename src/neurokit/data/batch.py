@@ -20,6 +20,10 @@ class Batch(NamedTuple):
         x: A tensor, a tuple of inputs by position, or a dict of inputs by keyword; rows on the first axis.
         y: Targets, in whatever structure the loss takes; ``None`` without.
         weight: One weight per row, ``(rows,)``; ``None`` when all count the same.
+
+    Example:
+        >>> Batch(x=torch.zeros(2, 3), y=torch.tensor([0, 1])).weight is None
+        True
     """
 
     x: Any

@@ -52,6 +52,12 @@ class Export:
         bytes: The size of the file.
         seconds: What exporting and verifying took.
         versions: Of neurokit and torch, and of what ran the program.
+
+    Example:
+        >>> import tempfile
+        >>> done = to_pt2(nn.Linear(2, 1), tempfile.mkdtemp() + "/line.pt2", torch.zeros(4, 2))
+        >>> done.kind, done.inputs[0]["shape"], done.largest_difference
+        ('pt2', [2], 0.0)
     """
 
     path: Path

@@ -22,6 +22,11 @@ class Loss:
         formula: For one row, in plain characters.
         value: From the last layer's numbers ``(N, C)`` and targets to one number.
         gradient: ``dL/dz`` of these numbers, ``(N, C)``.
+
+    Example:
+        >>> z, y = np.array([[0.0, 0.0]]), np.array([1])  # two classes, told equally likely; the second is true
+        >>> round(LOSSES["cross_entropy"].value(z, y), 4), LOSSES["cross_entropy"].gradient(z, y)
+        (0.6931, array([[ 0.5, -0.5]]))
     """
 
     name: str

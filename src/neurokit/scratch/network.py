@@ -22,6 +22,10 @@ class Layer(NamedTuple):
         weights: ``(inputs, outputs)``.
         bias: ``(outputs,)``.
         activation: A name in ``ACTIVATIONS``.
+
+    Example:
+        >>> Network([4, 8, 1], loss="mse").layers[0].weights.shape
+        (4, 8)
     """
 
     weights: Array

@@ -26,6 +26,9 @@ def dockerfile(folder: str | os.PathLike[str], *, port: int = 8000) -> str:
 
     Raises:
         ValueError: If the folder holds no bundle.
+
+    Example:
+        >>> print(dockerfile("runs/titanic"))  # doctest: +SKIP
     """
     kind = read_manifest(Path(folder).expanduser())["program"]["kind"]
     if kind in ("weights", "pt2"):

@@ -27,6 +27,14 @@ class Evaluation(dict[str, float]):
         table: A DataFrame with a row for each model: this one, the baseline, and those it was compared with.
         verdict: Who is best, in a sentence, with the interval of the difference.
         rows: How many rows were judged.
+
+    Example:
+        >>> from sklearn.datasets import load_iris
+        >>> from neurokit.tabular import TabularPipeline
+        >>> pipeline = TabularPipeline(verbose=0).load_data(load_iris(as_frame=True).frame).prepare_data("target")
+        >>> found = pipeline.train_model(epochs=2).evaluate()
+        >>> list(found), found.rows, list(found.table.index)[0]
+        (['accuracy', 'balanced_accuracy', 'f1', 'log_loss'], 30, 'TabularNet')
     """
 
     def __init__(self, metrics: dict[str, float], table: pd.DataFrame, verdict: str, rows: int, pipeline: Any) -> None:

@@ -20,6 +20,11 @@ class Step:
         columns: Columns of the table before and after it.
         notes: What it did and noticed, in sentences, with counts.
         seconds: How long it took.
+
+    Example:
+        >>> print(Step("clean_data", {}, rows=(150, 149), columns=(5, 5), notes=["1 row dropped"], seconds=0.5))
+        clean_data: 150 -> 149 x 5 (0.5 s)
+          - 1 row dropped
     """
 
     name: str

@@ -31,6 +31,10 @@ class ReplacedHead(NamedTuple):
         old: The layer that was there, as it was.
         new: The layer that is there now.
         auxiliary: The same of each further classifier that helps in training, as GoogLeNet and Inception have them.
+
+    Example:
+        >>> print(ReplacedHead("2", nn.Linear(8, 3), nn.Linear(8, 5)).name)
+        2
     """
 
     name: str
