@@ -546,6 +546,8 @@ def test_names_of_hosts_are_told_without_their_case(digits_folder: Path) -> None
         assert client.get("/health", headers={"host": "model.EXAMPLE:80"}).status_code == 200
         assert client.get("/health", headers={"host": "evil.example"}).status_code == 400
         assert client.get("/health", headers={"host": "m"}).status_code == 400
+    nobody = TestClient(nk.serve.create_app(digits_folder, allowed_hosts=[]))
+    assert nobody.get("/health", headers={"host": "localhost"}).status_code == 400
 
 
 def test_an_app_may_be_started_again(digits_folder: Path) -> None:

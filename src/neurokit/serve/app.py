@@ -207,8 +207,8 @@ def create_app(
         return HTMLResponse(page, headers={**HEADERS, **page_headers(own)})
 
     declare(app, predicting, *([explaining] if why_not is None else []))
-    hosts = [allowed_hosts] if isinstance(allowed_hosts, str) else list(allowed_hosts or ["*"])
-    if "*" not in hosts:
+    hosts = [allowed_hosts] if isinstance(allowed_hosts, str) else allowed_hosts
+    if hosts is not None and "*" not in hosts:
         app.add_middleware(HostCheck, hosts=hosts, version=version)
     app.add_middleware(RequestLog, version=version)
     app.state.bundle, app.state.condition, app.state.why_not = served, condition, why_not
