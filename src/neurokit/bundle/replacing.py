@@ -26,7 +26,8 @@ def refuse_to_replace(place: Path) -> None:
             f"{place} exists and is no bundle: there is {found[0]!r}. Nothing was changed. Choose another folder, or "
             "move that away."
         )
-    others = [name for name in found if name not in own_files(place) | _OF_THE_SYSTEM]
+    own = own_files(place) | _OF_THE_SYSTEM
+    others = [name for name in found if name not in own]
     if others:
         raise FileExistsError(
             f"{place} is a bundle that also holds {others[0]!r}, which is not the bundle's and would be lost. Nothing "

@@ -86,7 +86,7 @@ def refuse_others(place: Path, record: RunRecord) -> None:
             f"{beside} is the record of another run, begun {other.created} where this one began {record.created}. Save "
             "the card in another folder, or pass overwrite=True to replace it."
         )
-    if is_changed(place):
+    if _is_changed(found, other.answers):
         raise FileExistsError(
             f"{place} was changed since it was written, and the card would replace what somebody put in. Give the card "
             "their answers, card.fill(owner='...'), save it elsewhere, or pass overwrite=True."
@@ -95,7 +95,11 @@ def refuse_others(place: Path, record: RunRecord) -> None:
 
 def is_changed(place: Path) -> bool:
     """Tell whether somebody changed the card at a place since it was written, as far as its record knows."""
-    found, kept = _text(place), _kept_beside(place).get("card")
+    return _is_changed(_text(place), _kept_beside(place))
+
+
+def _is_changed(found: str | None, answers: dict[str, Any]) -> bool:
+    kept = answers.get("card")
     written = kept.get("sha256") if isinstance(kept, dict) else None
     return found is not None and written is not None and digest(found) != written
 

@@ -32,6 +32,7 @@ def run(options: argparse.Namespace) -> int:
     from neurokit.bundle import load_bundle
     from neurokit.bundle.layout import MANIFEST, PROGRAMS
     from neurokit.bundle.reading import read_manifest
+    from neurokit.cli.tables import check_overwrite
     from neurokit.storage import replace_file
 
     with ending_with(Exit.DATA):
@@ -41,10 +42,7 @@ def run(options: argparse.Namespace) -> int:
     is_program = place.suffix.lower() in (".onnx", ".pt2")
     if is_program and place.suffix.lower() != f".{options.to}":
         raise CommandError(Exit.USAGE, f"--output {place} is no .{options.to}, which --to asks for.")
-    there = place if is_program else place / MANIFEST
-    if there.exists() and not options.overwrite:
-        what = "is there already" if is_program else "holds a bundle"
-        raise CommandError(Exit.USAGE, f"{place} {what}. Pass --overwrite to replace it, or another --output.")
+    check_overwrite(place, place if is_program else place / MANIFEST, options.overwrite)
     with ending_with(Exit.DATA):
         if is_program:
             with tempfile.TemporaryDirectory(prefix="neurokit-") as folder:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -76,6 +77,21 @@ class Commands:
         command.add_argument("--json", action="store_true", help="print one JSON object, for scripts; errors too")
         command.set_defaults(run=run)
         return command
+
+
+def number_that(fits: Callable[[float], bool], wanted: str) -> Callable[[str], float]:
+    """Return what reads an option's value as a number that fits, or says what is wanted."""
+
+    def read(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan  # which fits nothing
+        if not fits(number):
+            raise argparse.ArgumentTypeError(f"takes {wanted}, got {text!r}")
+        return number
+
+    return read
 
 
 def positive(text: str) -> int:

@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 
 from neurokit.cli.exits import CommandError, Exit, ending_with
-from neurokit.cli.parser import Commands
+from neurokit.cli.parser import Commands, number_that
 
 
 def add(commands: Commands) -> None:
@@ -33,22 +33,13 @@ def add(commands: Commands) -> None:
         help="what becomes of a category that training rows did not have (%(default)s)",
     )  # fmt: skip
     serve.add_argument("--no-explanations", action="store_true", help="answer no /explain")
+    seconds = number_that(lambda number: 0 <= number < math.inf, "seconds, 0 or more")
     serve.add_argument(
-        "--drain", type=_seconds, default=0.0, metavar="SECONDS",
+        "--drain", type=seconds, default=0.0, metavar="SECONDS",
         help="answer for so long after the signal to stop, while /health says 503 (%(default)s)",
     )  # fmt: skip
     serve.add_argument("--no-batching", action="store_true", help="predict the rows of each request by themselves")
     serve.add_argument("--dockerfile", action="store_true", help="print a Dockerfile for the bundle, and serve nothing")
-
-
-def _seconds(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number < math.inf:
-        raise argparse.ArgumentTypeError(f"takes seconds, 0 or more, got {text!r}")
-    return number
 
 
 def run(options: argparse.Namespace) -> int:

@@ -82,6 +82,22 @@ def check_output(option: str, path: Path | None, suffixes: tuple[str, ...], read
         )
 
 
+def check_overwrite(place: Path, there: Path, overwrite: bool) -> None:
+    """Refuse to replace what is there, unless that was said.
+
+    Args:
+        place: Where the user wants something to stand.
+        there: The file by which it stands there already: itself, or a bundle's manifest.
+        overwrite: Whether it may be replaced.
+
+    Raises:
+        CommandError: If it is there, and may not.
+    """
+    if there.exists() and not overwrite:
+        what = "is there already" if there == place else "holds a bundle"
+        raise CommandError(Exit.USAGE, f"{place} {what}. Pass --overwrite to replace it, or another --output.")
+
+
 def known_rows(frame: Any, bundle: Bundle, path: Path) -> tuple[Any, int]:
     """Return the rows whose target is known, and how many were left out.
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neurokit.cli.exits import CommandError, Exit, ending_with
-from neurokit.cli.parser import Commands, positive
+from neurokit.cli.parser import Commands, number_that, positive
 
 if TYPE_CHECKING:
     from neurokit.tabular import TabularPipeline
@@ -55,7 +55,8 @@ def add(commands: Commands) -> None:
     train.add_argument("--split", choices=["random", "group", "time"], default="random", help="how rows are split")
     train.add_argument("--group", metavar="COLUMN", help="with --split group: no group is on two sides")
     train.add_argument("--time", metavar="COLUMN", help="with --split time: the latest rows test")
-    train.add_argument("--test-size", type=_share, default=0.2, help="the share of rows that test (%(default)s)")
+    share = number_that(lambda number: 0 < number < 1, "a share between 0 and 1")
+    train.add_argument("--test-size", type=share, default=0.2, help="the share of rows that test (%(default)s)")
     train.add_argument("--epochs", type=positive, default=200, help="epochs at most (%(default)s)")
     train.add_argument("--patience", type=positive, default=16, help="epochs without a better one (%(default)s)")
     train.add_argument("--learning-rate", type=float, help="of AdamW")
@@ -64,16 +65,6 @@ def add(commands: Commands) -> None:
     train.add_argument("--seed", type=int, default=0, help="seed of split, weights and order (%(default)s)")
     train.add_argument("--no-compare", action="store_true", help="leave scikit-learn's models out")
     train.add_argument("--no-background", action="store_true", help="keep no training rows in the bundle")
-
-
-def _share(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < 1:
-        raise argparse.ArgumentTypeError(f"takes a share between 0 and 1, got {text!r}")
-    return number
 
 
 def run(options: argparse.Namespace) -> int:
@@ -158,7 +149,7 @@ def _refuse_output(folder: Path, overwrite: bool) -> None:
     """Refuse a place that something stands in, before hours are spent."""
     from neurokit.bundle.layout import MANIFEST
     from neurokit.bundle.replacing import refuse_to_replace
+    from neurokit.cli.tables import check_overwrite
 
     refuse_to_replace(folder.expanduser().resolve())
-    if (folder / MANIFEST).exists() and not overwrite:
-        raise CommandError(Exit.USAGE, f"{folder} holds a bundle. Pass --overwrite to replace it, or another --output.")
+    check_overwrite(folder, folder / MANIFEST, overwrite)

@@ -128,14 +128,17 @@ class Network:
         times what came in is the gradient of the weights; sent back through the weights it is ``dL/da`` of the layer
         before.
         """
-        zs, activations = self.forward(x)
+        return self._gradients(*self.forward(x), y)
+
+    def _gradients(self, zs: list[Array], activations: list[Array], y: Any) -> list[tuple[Array, Array]]:
         reaching = self.loss.gradient(activations[-1], self._targets(y, len(activations[-1])))
         gradients: list[tuple[Array, Array]] = []
         for place in reversed(range(len(self.layers))):
             layer = self.layers[place]
             of_z = reaching * ACTIVATIONS[layer.activation].derivative(zs[place])
             gradients.insert(0, (activations[place].T @ of_z, of_z.sum(axis=0)))
-            reaching = of_z @ layer.weights.T
+            if place:  # nobody asks how the rows should change
+                reaching = of_z @ layer.weights.T
         return gradients
 
     def fit(self, x: Any, y: Any, epochs: int = 10, batch_size: int = 32, learning_rate: float = 0.1) -> list[float]:
@@ -167,8 +170,9 @@ class Network:
 
     def step(self, x: Any, y: Any, learning_rate: float) -> float:
         """Take one step against the gradient of one batch, and return the loss before it."""
-        loss = self.loss.value(self.forward(x)[1][-1], self._targets(y, len(x)))
-        for layer, (of_weights, of_bias) in zip(self.layers, self.backward(x, y), strict=True):
+        zs, activations = self.forward(x)
+        loss = self.loss.value(activations[-1], self._targets(y, len(x)))
+        for layer, (of_weights, of_bias) in zip(self.layers, self._gradients(zs, activations, y), strict=True):
             layer.weights[...] -= learning_rate * of_weights
             layer.bias[...] -= learning_rate * of_bias
         return loss

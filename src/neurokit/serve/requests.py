@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import date, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, FailFast, Field, WithJsonSchema, create_model
@@ -48,6 +49,7 @@ def request_model(bundle: Bundle, rows: int, name: str, unknown: Unknown = "refu
     return create_model(name, __base__=Request, rows=(Annotated[list[row], length, *ends], ...))  # type: ignore[valid-type]
 
 
+@cache
 def names_of(model: type[BaseModel]) -> frozenset[str]:
     """Return the names of the fields that a row of a request has; none where rows are lists."""
     (row,) = get_args(model.model_fields["rows"].annotation)

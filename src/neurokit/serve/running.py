@@ -92,14 +92,15 @@ def run(
 def _one_thread() -> Iterator[None]:
     """Have torch compute in one thread: batches come one after the other, and the requests want the other cores."""
     torch = sys.modules.get("torch")  # where a program needs it, the bundle has loaded it
-    threads = 1 if torch is None else torch.get_num_threads()
+    if torch is None:
+        yield
+        return
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
     try:
-        if torch is not None:
-            torch.set_num_threads(1)
         yield
     finally:
-        if torch is not None:
-            torch.set_num_threads(threads)
+        torch.set_num_threads(threads)
 
 
 def _serve(app: FastAPI, listening: socket.socket, host: str, drain: float) -> None:
