@@ -111,6 +111,18 @@ def test_a_value_that_training_rows_did_not_have_is_said_and_taken(opened: Page)
     assert page.inner_text("#result") == "Nothing asked yet."
 
 
+def test_starting_again_forgets_what_was_asked(opened: Page) -> None:
+    page = opened.page
+    with page.expect_event("requestfailed") as given_up:
+        page.evaluate("() => { const form = document.querySelector('form'); form.requestSubmit(); form.reset(); }")
+
+    assert given_up.value.url.endswith("/predict")
+    page.wait_for_selector("#ask:enabled")
+    assert page.inner_text("#result") == "Nothing asked yet."
+    page.get_by_role("button", name="Predict").click()
+    page.wait_for_selector(".answer")
+
+
 def test_the_keyboard_is_enough(opened: Page) -> None:
     page = opened.page
     page.get_by_label("age").focus()

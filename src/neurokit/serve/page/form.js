@@ -72,9 +72,9 @@ function read() {
   return row;
 }
 
-async function ask(path, row) {
+async function ask(path, row, signal) {
   const answer = await fetch(path, {
-    method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ rows: [row] }),
+    method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ rows: [row] }), signal,
   });
   const body = await answer.json();
   if (answer.ok) return body;
@@ -177,21 +177,25 @@ function bringIntoView() {
   document.getElementById("heading").scrollIntoView({ block: "nearest", behavior: calm ? "auto" : "smooth" });
 }
 
+let asking = new AbortController();
+
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   problem.textContent = "";
   const row = read();
   if (row === undefined) return;
+  asking = new AbortController();
+  const { signal } = asking;
   button.disabled = true;
   try {
-    const predicted = await ask("predict", row);
+    const predicted = await ask("predict", row, signal);
     showPrediction(predicted.predictions[0]);
     bringIntoView();
     if (told.explains) {
       const waiting = element("p", "Looking for what pushed it …", "told");
       result.append(waiting);
       try {
-        const explained = await ask("explain", row);
+        const explained = await ask("explain", row, signal);
         waiting.remove();
         showExplanation(explained.explanations[0], row);
       } catch (error) {
@@ -206,6 +210,7 @@ form.addEventListener("submit", async (event) => {
 });
 
 form.addEventListener("reset", () => {
+  asking.abort();  // an answer that still comes would be to a question that no longer stands
   problem.textContent = "";
   for (const one of document.querySelectorAll(".field .error")) one.textContent = "";
   for (const one of document.querySelectorAll("[aria-invalid]")) one.removeAttribute("aria-invalid");
