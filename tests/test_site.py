@@ -7,35 +7,20 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-playwright = pytest.importorskip(
-    "playwright.sync_api", reason="the site's tests need playwright: pip install playwright"
-)
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 SITE = Path(os.environ.get("NEUROKIT_SITE", ""))
-pytestmark = [
-    pytest.mark.skipif(not (SITE / "index.html").is_file(), reason="NEUROKIT_SITE names no site: scripts/docs OUT"),
-    pytest.mark.skipif(BROWSER is None, reason="the site's tests need chromium or chrome in the PATH"),
-]
+pytestmark = pytest.mark.skipif(
+    not (SITE / "index.html").is_file(), reason="NEUROKIT_SITE names no site: scripts/docs OUT"
+)
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 OPENED = [
     "index.html", "tutorials/first_network.html", "scratch.html", "howto/index.html", "howto/errors.html",
     "explanation/shap.html", "play.html", "api.html", "generated/neurokit.Trainer.html",
 ]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as started:
-        running = started.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield running
-        running.close()
 
 
 def opened(browser: Any, page: str, **context: Any) -> Any:

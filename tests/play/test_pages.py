@@ -21,15 +21,11 @@ import torch
 
 from play.export_reference import REFERENCE
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium to open the pages in"),
     pytest.mark.skipif(shutil.which("npm") is None, reason="the pages are built by npm, which is not in the PATH"),
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-         "--disable-sync", "--no-first-run", "--disable-quic"]  # fmt: skip
 ROOT = Path(__file__).parents[2]
 DESK, PHONE = {"width": 1100, "height": 900}, {"width": 390, "height": 844}
 NAMES = ["activations", "architecture", "training"]
@@ -57,16 +53,6 @@ def addresses(site: Path) -> Iterator[dict[str, str]]:
     server.shutdown()
     thread.join()
     server.server_close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module")
