@@ -66,7 +66,7 @@ def fit_and_trace(**arguments):
     return model, calls[steps[1] : steps[2]]
 
 
-def test_five_frames_in_two_files_stand_between_fit_and_forward():
+def test_six_frames_in_two_files_stand_between_fit_and_forward():
     model, _ = fit_and_trace()
     stacks = [stack[stack.index(("trainer.py", "fit")) :] for stack in model.stacks]  # its keywords are read before
     assert (
@@ -77,6 +77,7 @@ def test_five_frames_in_two_files_stand_between_fit_and_forward():
                 ("loop.py", "fit"),
                 ("loop.py", "train_epoch"),
                 ("trainer.py", "train_step"),
+                ("trainer.py", "learn"),
                 ("trainer.py", "compute_loss"),
             ]
         ]
@@ -88,6 +89,7 @@ def test_a_batch_passes_through_exactly_these_functions():
     _, calls = fit_and_trace()
     assert [call for call in calls if call[0] != "metrics.py"] == [
         ("trainer.py", "train_step"),
+        ("trainer.py", "learn"),
         ("runtime.py", "zero_grad"),
         ("trainer.py", "compute_loss"),
         ("step.py", "score"),

@@ -238,17 +238,32 @@ def test_a_global_norm_is_clipped_before_each_update(data):
     assert torch.equal(own.weight, theirs.weight)
 
 
-@pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")  # torch 2.11's own
-def test_compile_trains_to_the_same_weights_within_float_tolerance(data):
+def test_a_group_that_a_callback_adds_as_an_epoch_begins_learns_from_each_batch_alone(data):
+    class Unfreeze(Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                self.model.bias.requires_grad_(True)
+                self.trainer.optimizer.add_param_group({"params": [self.model.bias]})
+
+    x, y = data
     torch.manual_seed(0)
-    plain, compiled = nn.Linear(4, 2), nn.Linear(4, 2)
-    compiled.load_state_dict(plain.state_dict())
-    options = {"loss": "cross_entropy", "optimizer": "sgd", "device": "cpu"}
-    Trainer(plain, **options).fit(*data, batch_size=20, shuffle=False, verbose=0)
-    one = Trainer(compiled, compile=True, **options)
-    one.fit(*data, batch_size=20, shuffle=False, verbose=0)
-    assert torch.allclose(plain.weight, compiled.weight, atol=1e-6)
-    assert list(one.model.state_dict()) == ["weight", "bias"]
+    fitted = nn.Linear(4, 2)
+    fitted.bias.requires_grad_(False)
+    plain = nn.Linear(4, 2)
+    plain.load_state_dict(fitted.state_dict())
+    rate = 0.1
+    trainer = Trainer(fitted, loss="cross_entropy", optimizer=lambda _: torch.optim.SGD([fitted.weight], lr=rate))
+    trainer.fit(x, y, batch_size=20, epochs=2, shuffle=False, callbacks=[Unfreeze()], verbose=0)
+
+    for learns in ([plain.weight], [plain.weight, plain.bias]):
+        for rows in torch.arange(len(x)).split(20):
+            loss = nn.functional.cross_entropy(plain(torch.as_tensor(x)[rows]), torch.as_tensor(y)[rows])
+            gradients = torch.autograd.grad(loss, learns)
+            with torch.no_grad():
+                for one, gradient in zip(learns, gradients, strict=True):
+                    one -= rate * gradient
+    assert torch.allclose(fitted.bias, plain.bias, atol=1e-6)
+    assert torch.allclose(fitted.weight, plain.weight, atol=1e-6)
 
 
 class OwnStep(Trainer):

@@ -72,7 +72,8 @@ def fit(trainer: Trainer, train: Feed, validation: Loader | None, hooks: Hooks, 
 def train_epoch(trainer: Trainer, train: Feed, hooks: Hooks) -> dict[str, float]:
     """Train on this epoch's batches, from where the state stands; return the epoch's means and metrics."""
     state, runtime, means = trainer.state, trainer.runtime, trainer.means
-    step = runtime.prepare_step(trainer.train_step)
+    trainer.begin_steps()
+    step = trainer.train_step
     before, after = hooks.hears("on_train_batch_begin"), hooks.hears("on_train_batch_end")
     running = BatchLogs(trainer.means, trainer.metrics)
     for batch, closes in train.epoch():

@@ -45,7 +45,9 @@ class RunningMeans:
         """
         if not (self._steps or self._values):
             _check_logs(logs)
-        detached = {name: value.detach() if isinstance(value, Tensor) else value for name, value in logs.items()}
+        detached = {
+            name: value.detach() if getattr(value, "requires_grad", False) else value for name, value in logs.items()
+        }
         self._steps.append((detached, getattr(logs, "weights", {}), rows))
         if len(self._steps) == _CHUNK:
             self._fold()

@@ -50,9 +50,10 @@ def loop_plan(trainer: Trainer, given: Mapping[str, Any], plan: Plan | None = No
         "class_weight, whose order the data tell": plan is None and given["class_weight"] is not None,
         f"steps_per_epoch={given['steps_per_epoch']}": given["steps_per_epoch"] is not None,
         "the checkpoint that the run goes on from": given["resume"] is not None,
+        "compile=True, which makes this step one program, equal to rounding": trainer.arguments["compile"],
     }
     return LoopPlan(
-        **{name: trainer.arguments[name] for name in ("precision", "compile", "accumulate", "max_grad_norm")},
+        **{name: trainer.arguments[name] for name in ("precision", "accumulate", "max_grad_norm")},
         **{name: given[name] for name in ("epochs", "validation_split", "callbacks")},
         loss=None if loss is None else loss.function, kind=None if loss is None else loss.kind,
         task=trainer.task if isinstance(trainer.task, Task) else None,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,6 @@ from neurokit.arguments import check_choice
 from neurokit.tree import map_tensors
 
 Precision = Literal["fp32", "bf16", "fp16"]
-Step = TypeVar("Step", bound=Callable[..., Any])
 
 _AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 _OTHER_NAMES = {  # what else they are called
@@ -57,10 +56,6 @@ class Runtime:
         """Take the optimizers' parameters, in their present groups: a step clears, clips and scales their gradients."""
         groups = [group["params"] for optimizer in optimizers for group in optimizer.param_groups]
         self._parameters = tuple(dict.fromkeys(parameter for group in groups for parameter in group))
-
-    def prepare_step(self, step: Step) -> Step:
-        """Return the form of a training step that this runtime runs: here, the step itself."""
-        return step
 
     def place(self, value: Any) -> Any:
         """Bring every tensor of a batch to the device."""

@@ -20,7 +20,6 @@ _PROGRAM: Final = """
 def train({arguments}):
     {comments}
     model.to("{device}")  #? moves
-    model.compile()  #? compile
     {tensors}
     {split}
     {criteria}
@@ -177,7 +176,6 @@ class LoopPlan:
     seed: int = 0
     device: str = "cpu"
     precision: str = "fp32"
-    compile: bool = False
     accumulate: int = 1
     max_grad_norm: float | None = None
     x: Tensor | None = None

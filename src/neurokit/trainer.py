@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -78,6 +78,9 @@ from neurokit.summary import layer_table, printed, training_notes
 from neurokit.task import Task, in_words
 from neurokit.tree import by_name
 
+if TYPE_CHECKING:
+    from neurokit.compiling import CompiledStep
+
 logger = logging.getLogger("neurokit")
 
 _SELECTIONS = 8  # of so many fits it is remembered which rows they chose by
@@ -97,7 +100,9 @@ class Trainer:
         metrics: Names such as ``"accuracy"``, ``nk.Metric`` or torchmetrics objects, or functions ``(y_true, y_pred)``.
         device: ``"auto"`` takes CUDA, then MPS, then the CPU; anything else is a torch device.
         precision: ``"fp32"``, ``"bf16"`` or ``"fp16"`` (autocast; the weights stay as they are).
-        compile: Compile the model's forward with ``torch.compile``.
+        compile: Make forward, loss, backward and update one program with ``torch.compile``. That takes seconds; what a
+            step gains, and after how many steps it pays, is said. A step that cannot be one program runs as it is, and
+            why is said as well. The weights are the same to float tolerance; masks of dropout are others.
         strategy: ``"auto"`` and ``"none"`` train in this process.
         accumulate: Batches whose gradients add up to one update, exactly as if they were one batch.
         max_grad_norm: Clip the gradients' global norm to this before each update.
@@ -160,6 +165,7 @@ class Trainer:
         self.conversion = Conversion(floating_dtype(model), self._targets)
         self.background: Any = None  # rows of the latest fit's training inputs, on the host
         self.chosen = ""  # where in the model's outputs the prediction is, in words
+        self._compiled: CompiledStep | None = None  # what learns in place of learn
         self._hooks = Hooks((), self)
         self._feed: loop.Feed | None = None
         self.signals = Signals()
@@ -184,8 +190,6 @@ class Trainer:
             one.to(self.runtime.device, floating_dtype(model))
         if not probe.has_lazy_parameters(model):
             self._make_optimizers()
-        if compile:
-            model.compile()
 
     @property
     def optimizer(self) -> Optimizer | dict[str, Optimizer]:
@@ -407,13 +411,18 @@ class Trainer:
         """
         if self._closure:
             return self._closure_step(batch)
+        output = self.learn(batch, self.steppers) if self._compiled is None else self._compiled(batch)
+        return step_logs(output, batch, self.metrics)
+
+    def learn(self, batch: Batch, optimizers: Iterable[Optimizer]) -> StepOutput:
+        """Compute the loss of one batch, its gradients, and update: what ``compile=True`` makes one program."""
         runtime = self.runtime
         runtime.zero_grad()
         output = self.compute_loss(batch)
         loss = require_gradient(output, self.model)
         runtime.backward(loss, None if runtime.accumulate == 1 else window_weight(output, batch))
-        runtime.step(self._steppers)
-        return step_logs(output, batch, self.metrics)
+        runtime.step(optimizers)
+        return output
 
     def compute_loss(self, batch: Batch) -> StepOutput:
         """Run the model on one batch and compare. Override it for another loss, another input, or another mean.
@@ -456,7 +465,7 @@ class Trainer:
             outputs.append(output)
             return loss.detach()
 
-        self._steppers[0].step(evaluate)  # type: ignore[arg-type]  # LBFGS takes a tensor, as its documentation does
+        self.steppers[0].step(evaluate)  # type: ignore[arg-type]  # LBFGS takes a tensor, as its documentation does
         return step_logs(outputs[0], batch, self.metrics)
 
     # ------------------------------------------------------------------------------------------------------------ state
@@ -516,6 +525,8 @@ class Trainer:
                 criterion.function.load_state_dict(own)
         for name, one in self.optimizers.items():
             checkpoint.load_optimizer_state(one, names, state["optimizers"][name])
+        if self._compiled is not None:
+            self._compiled.refresh()
         self.runtime.load_state_dict(state["runtime"])
         self.state.load_state_dict(state["state"])
         self._seeded = True
@@ -677,11 +688,16 @@ class Trainer:
         return on_device and all(given is taken for given, taken in self.conversion.casts.items())
 
     def begin_epoch(self) -> None:
-        """Make room for an epoch's means; take up parameter groups that callbacks changed."""
+        """Make room for an epoch's means."""
         self.means = RunningMeans(self.runtime.device)
         self.metrics.reset()
-        self.runtime.prepare(self._steppers)
         self._epoch_began = time.perf_counter()
+
+    def begin_steps(self) -> None:
+        """Take up parameter groups that callbacks changed, before the first step that uses them."""
+        self.runtime.prepare(self.steppers)
+        if self._compiled is not None:
+            self._compiled.refresh()
 
     def end_epoch(self, epoch: int, logs: dict[str, float]) -> None:
         """Write an epoch into history and record, and count it."""
@@ -695,6 +711,8 @@ class Trainer:
 
     def end_fit(self) -> None:
         """Complete history and record, however the fit ended."""
+        if self._compiled is not None:
+            self._compiled.tell()
         self.history.directions |= self.monitors
         self.history.stop_reason = self.record.stop_reason = self.state.stop_reason or "completed"
         self.record.timings["seconds"] = round(time.perf_counter() - self._fit_began, 6)
@@ -801,10 +819,29 @@ class Trainer:
             signature=signature(None if plan.look.batch is None else plan.look.batch.x, self._inputs, self.task),
         )  # fmt: skip
         self.background = background(plan.data.train, plan.look.batch, plan.state.seed)
+        if self.arguments["compile"]:
+            self._begin_compiling(getattr(plan.data.train, "batch_size", None))
         for text in plan.notes(self.model):
             self._note(text)
         if text := plan.beginning():
             logger.warning(text)
+
+    def _begin_compiling(self, rows: int | None) -> None:
+        """Have this fit's steps compiled, those that are ours."""
+        from neurokit.compiling import CompiledStep  # loading torch's compiler takes a second
+
+        if self._closure:
+            self._note(
+                "compile=True: the step cannot be one program, and runs as it is: LBFGS evaluates the loss itself, "
+                "several times a step."
+            )
+        elif self.steps_itself:
+            self._note(
+                "compile=True compiles Trainer's own step, and train_step is yours: only what calls "
+                "super().train_step() gains. For the rest call model.compile()."
+            )
+        self._compiled = self._compiled or CompiledStep(self)
+        self._compiled.begin(rows)
 
     def _take(self, look: FirstLook, validates: bool) -> None:
         """Take over what the first look told, and name everything this fit will log."""
@@ -827,11 +864,11 @@ class Trainer:
     def _make_optimizers(self) -> None:
         own = [p for one in self.criteria() if isinstance(one.function, nn.Module) for p in one.function.parameters()]
         self.optimizers = make_optimizers(self.arguments["optimizer"], self.model, self.arguments["learning_rate"], own)
-        self._steppers = tuple(self.optimizers.values())
-        self._closure = any(map(needs_closure, self._steppers))
+        self.steppers = tuple(self.optimizers.values())
+        self._closure = any(map(needs_closure, self.steppers))
         if self._closure:
-            check_closure_alone(self._steppers, self.runtime.accumulate, scaled=self.runtime.scaler is not None)
-        self.runtime.prepare(self._steppers)
+            check_closure_alone(self.steppers, self.runtime.accumulate, scaled=self.runtime.scaler is not None)
+        self.runtime.prepare(self.steppers)
 
     def _resume(self, state: dict[str, Any] | None) -> None:
         """Put back a checkpoint, the random streams last."""

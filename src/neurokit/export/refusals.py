@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import linecache
 import re
-import traceback
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
+from neurokit.places import line_of, whole_text
+
 _NAMES = {"onnx": "ONNX", "pt2": ".pt2"}
-_TORCH = str(Path(torch.__file__).parent)
-_OURS = str(Path(__file__).parents[1])
 
 
 class ExportError(ValueError):
@@ -29,7 +25,7 @@ def refusal(error: BaseException, module: nn.Module, kind: str) -> ExportError:
         module: What was exported.
         kind: ``"onnx"`` or ``"pt2"``.
     """
-    text, place = _whole_text(error), line_of(error)
+    text, place = whole_text(error), line_of(error)
     where = f" at {place}" if place else ""
     name = type(module).__name__
     if "data-dependent" in text or "DataDependent" in type(error).__name__:
@@ -70,41 +66,6 @@ def sizes_refused(error: BaseException, module: nn.Module, traced: int, rows: in
         f"({' '.join(str(error).split())[:160]}). Where a shape is given, such as x.view(32, -1), write x.flatten(1) "
         "or x.view(x.shape[0], -1)."
     )
-
-
-def line_of(error: BaseException) -> str | None:
-    """Return the user's line that an error comes from, ``"model.py, line 12: if x.sum() > 0:"``, where it is known."""
-    for one in _chain(error):
-        for frame in reversed(traceback.extract_tb(one.__traceback__)):
-            if _is_users(frame.filename):
-                return _written(frame.filename, frame.lineno or 0, frame.line or "")
-    text = _whole_text(error)
-    for file, number in reversed(re.findall(r'File "([^"]+)", line (\d+)', text)):
-        if _is_users(file):
-            return _written(file, int(number), linecache.getline(file, int(number)).strip())
-    return None
-
-
-def _is_users(file: str) -> bool:
-    library = file.startswith((_TORCH, _OURS)) or "site-packages" in file or file.startswith("<frozen")
-    return not library and "/lib/python" not in file and not file.startswith("<eval_with_key>")
-
-
-def _written(file: str, number: int, line: str) -> str:
-    told = f"{Path(file).name}, line {number}"
-    return f"{told} ({line[:100]})" if line else told
-
-
-def _chain(error: BaseException | None) -> list[BaseException]:
-    found: list[BaseException] = []
-    while error is not None and error not in found:
-        found.append(error)
-        error = error.__cause__ or error.__context__
-    return found[::-1]  # the first that was raised is nearest to the user's line
-
-
-def _whole_text(error: BaseException) -> str:
-    return "\n".join(str(one) for one in _chain(error))
 
 
 def _operator(text: str) -> str | None:

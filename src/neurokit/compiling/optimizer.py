@@ -1,0 +1,127 @@
+"""StandIn: what updates the weights in a compiled step, in place of the user's optimizer and with its state."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
+
+_IN_A_PROGRAM = {
+    "capturable": True,
+    "fused": False,
+    "foreach": None,
+}  # a count of steps stays a tensor, one loop is left
+
+
+class StandIn:
+    """An object of the optimizer's own functions, tensors and settings, without what ``torch.compile`` refuses of it.
+
+    Dynamo breaks every program at an ``Optimizer`` whose gradients were written in the same program. It traces these
+    functions like anybody's when they are those of a plain object. State tensors are shared, so ``state_dict`` of the
+    user's optimizer stays true; settings that schedules change are tensors here, so that no change compiles anew.
+
+    Args:
+        optimizer: The user's, which has stepped before: what it makes at its first step is there.
+
+    Attributes:
+        optimizer: The user's.
+        traced: The plain object, with a ``step`` that can be traced.
+    """
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self.optimizer = optimizer
+        self.traced = type(f"Traced{type(optimizer).__name__}", (), _functions(type(optimizer)))()
+        vars(self.traced).update(vars(optimizer))
+        vars(self.traced).pop("step", None)  # a scheduler's wrapper, which counts calls
+        self._state = self.traced.state = optimizer.state
+        self.traced.param_groups = [
+            group | {name: value for name, value in _IN_A_PROGRAM.items() if name in group}
+            for group in optimizer.param_groups
+        ]
+        self._settings = [
+            (group, traced, name)
+            for group, traced in zip(optimizer.param_groups, self.traced.param_groups, strict=True)
+            for name, value in group.items()
+            if _is_number(value) or _are_numbers(value)
+        ]
+        self._seen = [group[name] for group, _, name in self._settings]
+        for group, traced, name in self._settings:
+            if name == "lr":
+                traced[name] = _as_tensor(group[name])
+        self._members = [list(group["params"]) for group in optimizer.param_groups]
+
+    def is_current(self) -> bool:
+        """Tell whether the optimizer still has the state and the groups that this stands in for."""
+        groups = self.optimizer.param_groups
+        return self.optimizer.state is self._state and [len(group["params"]) for group in groups] == [
+            len(members) for members in self._members
+        ] and all(
+            one is other
+            for group, members in zip(groups, self._members, strict=True)
+            for one, other in zip(group["params"], members, strict=True)
+        )  # fmt: skip
+
+    def follow(self) -> None:
+        """Take over what a schedule or a callback has set since the last step."""
+        now = [group[name] for group, _, name in self._settings]
+        if now != self._seen:
+            for (_, traced, name), before, value in zip(self._settings, self._seen, now, strict=True):
+                if value != before:
+                    traced[name] = _filled(traced[name], value)
+            self._seen = now
+
+
+def reason_against(optimizer: Optimizer) -> str | None:
+    """Return why an optimizer's update cannot be part of a program, in words; ``None`` where nothing is known."""
+    name = type(optimizer).__name__
+    hooks = (
+        optimizer._optimizer_step_pre_hooks, optimizer._optimizer_step_post_hooks, _global_optimizer_pre_hooks,
+        _global_optimizer_post_hooks,
+    )  # fmt: skip
+    if any(hooks):
+        return f"{name} has step hooks, which a program would not call"
+    own = vars(optimizer).get("step")
+    if own is not None and not getattr(own, "_wrapped_by_lr_sched", False):
+        return f"step was replaced on this {name}"
+    return None
+
+
+def _functions(kind: type) -> dict[str, Any]:
+    """The methods of a class and its bases, without the wrappers that torch puts around them."""
+    found: dict[str, Any] = {}
+    for one in reversed(kind.__mro__):
+        for name, value in vars(one).items():
+            if not name.startswith("__"):
+                found[name] = inspect.unwrap(value) if inspect.isfunction(value) else value
+    checks = ("_accelerator_graph_capture_health_check", "_cuda_graph_capture_health_check")  # they ask the device
+    found |= {name: lambda self: None for name in checks}
+    own = found["step"]
+
+    def step(self: Any) -> None:
+        with torch.no_grad():
+            own(self)
+
+    return found | {"step": step}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _are_numbers(value: Any) -> bool:
+    return isinstance(value, tuple) and bool(value) and all(map(_is_number, value))
+
+
+def _as_tensor(value: float) -> Tensor:
+    return torch.tensor(value, dtype=torch.float64)
+
+
+def _filled(held: Any, value: Any) -> Any:
+    """What a program reads a changed setting from: the tensor it reads already, or from now on a tensor."""
+    if isinstance(value, tuple):
+        return tuple(_filled(one, other) for one, other in zip(held, value, strict=True))
+    return held.fill_(value) if isinstance(held, Tensor) else _as_tensor(value)

@@ -1,0 +1,202 @@
+"""CompiledStep: forward, loss, backward and update as one program, which ``compile=True`` asks for."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from neurokit.compiling.optimizer import StandIn, reason_against
+from neurokit.compiling.refusals import REFUSED, told
+from neurokit.data.batch import Batch, count_rows
+from neurokit.diagnostics import Finding
+from neurokit.places import line_of
+from neurokit.step import StepOutput
+from neurokit.tree import map_tensors
+from neurokit.wording import counted, number
+
+if TYPE_CHECKING:
+    from neurokit.runtime import Runtime
+    from neurokit.trainer import Trainer
+
+AS_IT_IS = 8  # steps of every fit that run uncompiled: optimizers make their state, and it is seen how long they take
+_MEASURED = 8  # compiled steps that are timed
+_NOBODY_CHANGES = ("G['__import_torch", "G['__import_neurokit", "G['__builtins")
+
+
+class CompiledStep:
+    """Runs ``trainer.learn`` as one program of ``torch.compile``; as it is where it cannot be one, which is said.
+
+    The first steps of a fit, and batches of another number of rows, run as they are: a second program would cost more
+    than it saves, and the weights are the same to float tolerance. Which steps these are does not depend on where a
+    run was interrupted, so a resumed run draws the same random numbers.
+
+    Args:
+        trainer: Whose step it is.
+    """
+
+    def __init__(self, trainer: Trainer) -> None:
+        self._trainer = trainer
+        self._program: Callable[[Batch], tuple[Any, ...]] | None = None
+        self._stand_ins: list[StandIn] = []
+        self._refused = False
+        self.begin(None)
+
+    def begin(self, rows: int | None) -> None:
+        """A fit begins.
+
+        Args:
+            rows: Rows in a full batch; ``None`` where the loader has no number: then the first batch tells.
+        """
+        self._rows = rows
+        self._before: list[float] = []  # seconds of steps as they are
+        self._after: list[float] = []  # and of compiled ones
+        self._compiling: float | None = None  # seconds that compiling took in this fit, until they are told
+
+    def __call__(self, batch: Batch) -> StepOutput:
+        """Learn from one batch."""
+        if self._refused:
+            return self._as_it_is(batch)
+        rows = count_rows(batch.x)
+        if self._rows is None:
+            self._rows = rows
+        if rows != self._rows or self._trainer.state.step < AS_IT_IS:
+            return self._timed(self._before, self._as_it_is, batch)
+        if self._program is None:
+            return self._compiled(batch)
+        for one in self._stand_ins:
+            one.follow()
+        if self._compiling is None:
+            return self._run(batch)
+        output = self._timed(self._after, self._run, batch)
+        if len(self._after) == _MEASURED:
+            self.tell()
+        return output
+
+    def refresh(self) -> None:
+        """Forget a program whose optimizer got another state or other parameters, as when layers are unfrozen."""
+        if not all(one.is_current() for one in self._stand_ins):
+            self._program, self._stand_ins = None, []
+
+    def tell(self) -> None:
+        """Say how long compiling took, and after how many steps that pays; nothing where it was said."""
+        seconds, self._compiling = self._compiling, None
+        if seconds is None:
+            return
+        text = f"compile=True: the step is one program, made in {number(seconds)} s."
+        if self._before and len(self._after) > 1 and self._trainer.runtime.device.type == "cpu":  # else they only queue
+            text += _worth(seconds, statistics.median(self._before), statistics.median(self._after[1:]), self._planned)
+        self._trainer.tell(Finding("note", text))
+
+    @property
+    def _planned(self) -> int | None:
+        state = self._trainer.state
+        return None if state.steps_per_epoch is None else state.steps_per_epoch * state.epochs
+
+    def _as_it_is(self, batch: Batch) -> StepOutput:
+        return self._trainer.learn(batch, self._trainer.steppers)
+
+    def _timed(self, seconds: list[float], learn: Callable[[Batch], StepOutput], batch: Batch) -> StepOutput:
+        began = time.perf_counter()
+        output = learn(batch)
+        seconds.append(time.perf_counter() - began)
+        return output
+
+    def _compiled(self, batch: Batch) -> StepOutput:
+        """Make the program, and run its first step."""
+        trainer = self._trainer
+        steppers = trainer.steppers
+        for reason in filter(None, [_reason_against(trainer.runtime), *map(reason_against, steppers)]):
+            return self._refuse(reason, batch)
+        began = time.perf_counter()
+        for one in steppers:
+            _expect_gradients(one)
+        self._stand_ins = [StandIn(one) for one in steppers]
+        self._program = _program(trainer.learn, tuple(one.traced for one in self._stand_ins))
+        output = self._run(batch)
+        self._compiling = None if self._refused else time.perf_counter() - began
+        return output
+
+    def _run(self, batch: Batch) -> StepOutput:
+        """Run the program; where it refuses, which it does before it changes anything, the step as it is."""
+        assert self._program is not None
+        try:
+            return StepOutput(*self._program(batch))
+        except REFUSED:
+            pass  # it has to be compiled, or compiled anew, for which the compiler must see backward()
+        reason = ""
+        try:
+            with torch._dynamo.config.patch(trace_autograd_ops=True):
+                return StepOutput(*self._program(batch))
+        except REFUSED as error:
+            place = line_of(error)
+            reason = told(error) + (f", at {place}" if place else "")
+        return self._refuse(reason, batch)
+
+    def _refuse(self, reason: str, batch: Batch) -> StepOutput:
+        self._refused, self._program, self._stand_ins = True, None, []
+        self._trainer.tell(
+            Finding("note", f"compile=True: the step cannot be one program, and runs as it is: {reason}.")
+        )
+        return self._as_it_is(batch)
+
+
+def _program(learn: Callable[..., StepOutput], optimizers: tuple[Any, ...]) -> Callable[[Batch], tuple[Any, ...]]:
+    def step(batch: Batch) -> tuple[Any, ...]:
+        output = learn(batch, optimizers)
+        assert output.loss is not None  # learn has seen to it
+        parts = {name: (loss.detach(), weight) for name, (loss, weight) in output.parts.items()}
+        detached = map_tensors(Tensor.detach, output.predictions)
+        return output.loss.detach(), detached, output.targets, output.weight, parts  # torch 2.11 returns no StepOutput
+
+    step.__code__ = step.__code__.replace()  # torch keeps programs, and counts them, by code: each trainer has its own
+    options: dict[str, Any] = {
+        "guard_filter_fn": _watched,
+        "size_asserts": False,  # of sizes that guards have seen to
+        "fallback_random": torch.are_deterministic_algorithms_enabled(),  # the masks of dropout that eager steps draw
+    }
+    return torch.compile(step, fullgraph=True, options=options)
+
+
+def _watched(guards: Sequence[Any]) -> list[bool]:
+    """Tell which of the things a program relies on are looked at before each step: all but libraries and our code."""
+    return [not (guard.is_global and guard.name.startswith(_NOBODY_CHANGES)) for guard in guards]
+
+
+def _reason_against(runtime: Runtime) -> str | None:
+    if runtime.scaler is not None:
+        return "precision='fp16' looks at the size of the gradients before each update"
+    if runtime.accumulate > 1:
+        return f"accumulate={runtime.accumulate} spreads it over several batches"
+    return None
+
+
+def _expect_gradients(optimizer: Any) -> None:
+    """Give parameters that have learnt the gradient that a step before this one, or before a checkpoint, left."""
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            if parameter.grad is None and parameter.requires_grad and (parameter in optimizer.state):
+                parameter.grad = torch.zeros_like(parameter)
+
+
+def _worth(seconds: float, before: float, after: float, planned: int | None) -> str:
+    """Say what a step takes now, and after how many steps compiling pays.
+
+    Args:
+        seconds: What compiling took.
+        before: Seconds of a step as it is.
+        after: Seconds of a compiled step.
+        planned: Steps of the whole fit, where that is known.
+    """
+    took = f" A step takes {number(1000 * after)} ms where it took {number(1000 * before)}"
+    if after >= before:
+        return f"{took}, so that it does not pay here: leave compile out."
+    steps = round(seconds / (before - after))
+    text = f"{took}, which pays after {counted(steps, 'step')}"
+    if planned is None:
+        return f"{text}."
+    return f"{text}; this fit has {number(planned)}" + (": compile=False is faster." if steps > planned else ".")

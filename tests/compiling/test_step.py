@@ -1,0 +1,300 @@
+"""``compile=True`` against the same fit as it is: equal to float tolerance, and said where there is none."""
+
+from __future__ import annotations
+
+import copy
+import random
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import neurokit as nk
+from neurokit import Trainer
+from neurokit.compiling.step import AS_IT_IS
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning"),
+]
+X = torch.randn(64, 6, generator=torch.Generator().manual_seed(1))
+Y = X @ torch.randn(6, 1, generator=torch.Generator().manual_seed(2))
+LABELS = (Y.flatten() > 0).long()
+
+
+def mlp() -> nn.Module:
+    return nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 1))
+
+
+def fitted(model: nn.Module, compile: bool, y: Any = Y, callbacks: Any = (), **options: Any) -> Trainer:
+    """Fit a copy of a model: 3 epochs of 7 batches, of which the last is smaller."""
+    options = {"loss": "mse", "optimizer": "sgd", "learning_rate": 0.05, "device": "cpu", **options}
+    kind = options.pop("kind", Trainer)
+    torch.manual_seed(0)
+    trainer = kind(copy.deepcopy(model), compile=compile, **options)
+    trainer.fit(X, y, batch_size=10, epochs=3, callbacks=[one() for one in callbacks], verbose=0)
+    return trainer
+
+
+def said(trainer: Trainer) -> str:
+    return "\n".join(one.message for one in trainer.findings if "compile=True" in one.message)
+
+
+def check_equal(one: Trainer, other: Trainer, within: float) -> None:
+    for name, value in one.model.state_dict().items():
+        assert torch.allclose(value, other.model.state_dict()[name], atol=within, rtol=within), name
+    for name, values in one.history.history.items():
+        assert values == pytest.approx(other.history.history[name], rel=100 * within, abs=100 * within), name
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"optimizer": torch.optim.SGD},
+        {"optimizer": lambda parameters: torch.optim.SGD(parameters, lr=0.05, momentum=0.9, nesterov=True),
+         "learning_rate": None},
+        {"optimizer": "adamw", "max_grad_norm": 0.5},
+        {"optimizer": "rmsprop", "learning_rate": 0.01},
+        {"precision": "bf16"},
+        {"y": LABELS, "loss": "cross_entropy", "metrics": ["accuracy", "f1"], "model": nn.Linear(6, 2)},
+    ],
+    ids=["sgd", "momentum", "clipped adamw", "rmsprop", "bf16", "metrics"],
+)  # fmt: skip
+def test_it_learns_what_the_step_as_it_is_learns(options: dict[str, Any]) -> None:
+    options = {"model": mlp(), **options}
+    plain, compiled = fitted(compile=False, **options), fitted(compile=True, **options)
+
+    assert "the step is one program, made in" in said(compiled)
+    check_equal(plain, compiled, 1e-3 if "precision" in options else 2e-5)
+
+
+def test_a_schedule_of_rate_and_momentum_is_followed_without_compiling_at_each_step() -> None:
+    def cycle() -> nk.Callback:
+        return nk.LRSchedule("OneCycleLR", max_lr=0.1)
+
+    def sgd(parameters: Any) -> torch.optim.Optimizer:
+        return torch.optim.SGD(parameters, lr=0.05, momentum=0.9)
+
+    options: dict[str, Any] = {"optimizer": sgd, "learning_rate": None, "callbacks": [cycle]}
+    model = mlp()
+    plain, compiled = fitted(model, False, **options), fitted(model, True, **options)
+
+    assert "one program" in said(compiled)
+    check_equal(plain, compiled, 2e-5)
+    assert plain.optimizer.param_groups[0]["momentum"] == compiled.optimizer.param_groups[0]["momentum"] != 0.9
+
+
+def test_dropout_draws_the_same_masks_where_determinism_was_asked_for() -> None:
+    model = nn.Sequential(nn.Linear(6, 8, bias=False), nn.BatchNorm1d(8), nn.Dropout(0.5), nn.Linear(8, 1))
+    torch.use_deterministic_algorithms(True)
+    try:
+        plain, compiled = fitted(model, False), fitted(model, True)
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+    check_equal(plain, compiled, 2e-5)
+    assert int(compiled.model[1].num_batches_tracked) == 21
+
+
+def test_gradients_and_the_optimizers_state_are_there_as_ever() -> None:
+    norms: dict[bool, list[float]] = {False: [], True: []}
+    model = mlp()
+    for compile in norms:
+
+        class Norms(nk.Callback):
+            noted = norms[compile]
+
+            def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+                self.noted.append(float(torch.stack([one.grad.norm() for one in self.model.parameters()]).norm()))
+
+        trainer = fitted(model, compile, optimizer="adam", learning_rate=1e-3, callbacks=[Norms])
+        steps = {int(one["step"]) for one in trainer.optimizer.state_dict()["state"].values()}
+        assert steps == {21}
+        assert not trainer.optimizer.param_groups[0].get("capturable")
+    assert norms[True] == pytest.approx(norms[False], rel=1e-3)
+
+
+class OwnLoss(Trainer):
+    def compute_loss(self, batch: Any) -> nk.StepOutput:
+        predictions = self.model(batch.x)
+        return nk.StepOutput((predictions - batch.y).abs().pow(1.5).mean(), predictions, batch.y)
+
+
+def test_an_own_loss_is_part_of_the_program() -> None:
+    model = mlp()
+    plain, compiled = fitted(model, False, kind=OwnLoss), fitted(model, True, kind=OwnLoss)
+
+    assert "one program" in said(compiled)
+    check_equal(plain, compiled, 2e-5)
+
+
+class OwnStep(Trainer):
+    def train_step(self, batch: Any) -> Any:
+        return super().train_step(batch) | {"twice": 2.0}
+
+
+def test_an_own_step_is_told_what_compiles() -> None:
+    model = mlp()
+    plain, compiled = fitted(model, False, kind=OwnStep), fitted(model, True, kind=OwnStep)
+
+    assert "only what calls super().train_step() gains" in said(compiled)
+    assert "made in" in said(compiled)
+    check_equal(plain, compiled, 2e-5)
+
+
+# ------------------------------------------------------------------------------------------ where it cannot be compiled
+
+
+class LooksAtValues(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(6, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.layer(x)
+        return y if y.sum() > 0 else 2 * y  # what a program cannot decide
+
+
+class Chance(LooksAtValues):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.layer(x) * (2 if random.random() < 0.5 else 1)
+
+
+class Remembers(LooksAtValues):
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls = 0.5
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        self.calls += 1.25
+        return self.layer(x) * (1 + str(self.calls).count("7"))
+
+
+@pytest.mark.parametrize(("kind", "line"), [(LooksAtValues, "y.sum() > 0"), (Chance, ""), (Remembers, "")])
+def test_a_step_that_cannot_be_a_program_runs_as_it_is_which_is_said(kind: type[nn.Module], line: str) -> None:
+    model = kind()
+    random.seed(1)
+    plain = fitted(model, False)
+    random.seed(1)
+    compiled = fitted(model, True)
+
+    assert "cannot be one program, and runs as it is: " in said(compiled)
+    assert line in said(compiled)
+    check_equal(plain, compiled, 2e-5 if kind is Remembers else 0)  # which was compiled until that was given up
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"accumulate": 2}, "accumulate=2 spreads it over several batches"),
+        ({"optimizer": "lbfgs"}, "LBFGS evaluates the loss itself"),
+    ],
+)
+def test_what_is_known_to_be_no_program_is_not_tried(options: dict[str, Any], reason: str) -> None:
+    model = nn.Linear(6, 1)
+    plain, compiled = fitted(model, False, **options), fitted(model, True, **options)
+
+    assert reason in said(compiled)
+    check_equal(plain, compiled, 0)
+
+
+def test_hooks_on_the_optimizer_are_not_passed_over() -> None:
+    calls: list[int] = []
+
+    def hooked(parameters: Any) -> torch.optim.Optimizer:
+        made = torch.optim.SGD(parameters, lr=0.01)
+        made.register_step_post_hook(lambda *_: calls.append(1))
+        return made
+
+    compiled = fitted(mlp(), True, optimizer=hooked, learning_rate=None)
+
+    assert "SGD has step hooks, which a program would not call" in said(compiled)
+    assert len(calls) == 21
+
+
+class Breaks(LooksAtValues):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.training and bool((self.layer.bias.abs() > 0.3).any()):
+            raise ArithmeticError("the model's own")
+        return self.layer(x)
+
+
+def test_an_error_of_the_model_is_its_own_error() -> None:
+    with pytest.raises(ArithmeticError, match="the model's own") as raised:
+        fitted(Breaks(), True, y=Y + 5)
+
+    assert raised.value.__context__ is None
+
+
+# --------------------------------------------------------------------------------------------- over the whole of a fit
+
+
+def test_the_gain_and_when_it_pays_are_said() -> None:
+    text = said(fitted(mlp(), True))
+
+    assert " ms where it took " in text
+    assert "this fit has 21" in text or "does not pay here" in text
+
+
+def test_layers_unfrozen_on_the_way_learn() -> None:
+    class Unfreeze(nk.Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            if epoch == 2:
+                self.model[0].requires_grad_(True)
+                self.trainer.optimizer.add_param_group({"params": list(self.model[0].parameters()), "lr": 0.02})
+
+    model = mlp()
+    model[0].requires_grad_(False)
+
+    def head(parameters: Any) -> torch.optim.Optimizer:
+        return torch.optim.SGD([one for one in parameters if one.requires_grad], lr=0.05, momentum=0.9)
+
+    options: dict[str, Any] = {"optimizer": head, "learning_rate": None, "callbacks": [Unfreeze]}
+    plain, compiled = fitted(model, False, **options), fitted(model, True, **options)
+
+    assert not torch.equal(compiled.model[0].weight, model[0].weight)
+    check_equal(plain, compiled, 2e-5)
+
+
+@pytest.mark.parametrize("stop", [3, AS_IT_IS + 5])
+def test_a_resumed_run_ends_with_the_same_bits(stop: int, tmp_path: Any) -> None:
+    class Stop(nk.Callback):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            if self.trainer.state.step == stop:
+                raise RuntimeError("power cut")
+
+    model = nn.Sequential(nn.Linear(6, 8), nn.Dropout(0.5), nn.Linear(8, 1))
+
+    def trainer() -> Trainer:
+        torch.manual_seed(3)
+        return Trainer(copy.deepcopy(model), loss="mse", optimizer="adam", compile=True, device="cpu")
+
+    def fit(one: Trainer, *callbacks: nk.Callback, folder: Any) -> None:
+        saves = nk.ModelCheckpoint(folder, save_every=1)
+        one.fit(X, Y, batch_size=10, epochs=3, resume=folder, callbacks=[saves, *callbacks], verbose=0)
+
+    whole = trainer()
+    fit(whole, folder=tmp_path / "whole")
+    again = trainer()
+    with pytest.raises(RuntimeError, match="power cut"):
+        fit(again, Stop(), folder=tmp_path / "cut")
+    again = trainer()
+    fit(again, folder=tmp_path / "cut")
+
+    check_equal(whole, again, 0)
+
+
+def test_many_trainers_in_one_process_each_have_their_program() -> None:
+    for _ in range(10):  # torch would give up the ninth of one and the same function
+        assert "made in" in said(fitted(nn.Linear(6, 1), True))
+
+
+def test_a_second_fit_goes_on_with_the_program() -> None:
+    model = mlp()
+    plain, compiled = fitted(model, False), fitted(model, True)
+    for one in (plain, compiled):
+        one.fit(X, Y, batch_size=10, epochs=2, verbose=0)
+
+    assert said(compiled) == ""
+    check_equal(plain, compiled, 2e-5)
