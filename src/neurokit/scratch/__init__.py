@@ -1,6 +1,7 @@
 """Scratch: neural networks by hand, in NumPy and nothing else, to be read from top to bottom.
 
-Begin with ``neuron``, then ``activations``, ``network`` and ``vanishing``. The rest of neurokit does not use it.
+Begin with ``perceptron``, then ``activations``, ``network`` and ``vanishing``; ``checking``, which refuses bad input,
+can be left out. The rest of neurokit does not use any of it.
 """
 
 from neurokit.scratch.activations import ACTIVATIONS as ACTIVATIONS
@@ -15,6 +16,6 @@ from neurokit.scratch.network import Layer as Layer
 from neurokit.scratch.network import Network as Network
 from neurokit.scratch.network import count_parameters as count_parameters
 from neurokit.scratch.network import gradient_error as gradient_error
-from neurokit.scratch.neuron import Perceptron as Perceptron
-from neurokit.scratch.neuron import neuron as neuron
+from neurokit.scratch.perceptron import Perceptron as Perceptron
+from neurokit.scratch.perceptron import neuron as neuron
 from neurokit.scratch.vanishing import gradient_sizes as gradient_sizes

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from neurokit.scratch.checking import Table, numbers_of, scores_of
+
 Array = np.ndarray[Any, Any]
 
 
@@ -22,7 +24,7 @@ class Activation:
         good_for: Where it is used.
         trouble: What goes wrong with it.
         function: From ``z`` to ``a``, of any shape.
-        derivative: ``da/dz`` at ``z``, of the same shape.
+        derivative: ``da/dz`` at an array ``z``, of the same shape.
 
     Example:
         >>> relu = ACTIVATIONS["relu"]
@@ -39,8 +41,12 @@ class Activation:
     derivative: Callable[[Array], Array]
 
     def __call__(self, z: Any) -> Array:
-        """Return the activation of numbers of any shape."""
-        return np.asarray(self.function(np.asarray(z, dtype=float)))
+        """Return the activation of numbers of any shape.
+
+        Raises:
+            ValueError: If one is NaN, or is no number.
+        """
+        return np.asarray(self.function(numbers_of(z, "z", may_be_infinite=True)))
 
 
 def _sigmoid(z: Array) -> Array:
@@ -55,7 +61,7 @@ def _sigmoid_derivative(z: Array) -> Array:
 
 _SLOPE: Final = 0.01  # of the leaky ReLU below zero
 
-ACTIVATIONS: Final = {
+ACTIVATIONS: Final = Table("activation", {
     one.name: one
     for one in (
         Activation(
@@ -86,7 +92,7 @@ ACTIVATIONS: Final = {
             lambda z: np.where(z > 0, z, _SLOPE * z), lambda z: np.where(z > 0, 1.0, _SLOPE),
         ),
     )
-}  # fmt: skip
+})  # fmt: skip
 
 
 def softmax(z: Any) -> Array:
@@ -94,13 +100,20 @@ def softmax(z: Any) -> Array:
 
     The largest score is taken away first, which changes no share and keeps the exponential from overflowing.
 
+    Raises:
+        ValueError: If there are no scores, one is NaN, or the largest of a row is infinite.
+
     Example:
         >>> softmax([1000.0, 1000.0])
         array([0.5, 0.5])
     """
-    scores = np.asarray(z, dtype=float)
-    shares = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    return np.asarray(shares / shares.sum(axis=-1, keepdims=True))
+    return shares(scores_of(z))
+
+
+def shares(scores: Array) -> Array:
+    """Return softmax of an array, whatever is in it."""
+    powers = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 
 
 def softmax_jacobian(z: Any) -> Array:
@@ -108,10 +121,18 @@ def softmax_jacobian(z: Any) -> Array:
 
     Unlike the activations of one number, each of its outputs depends on all inputs.
 
+    Args:
+        z: The scores of one row, ``(C,)``.
+
+    Raises:
+        ValueError: If there are more rows than one, no scores, or one is NaN.
+
     Example:
         >>> softmax_jacobian([0.0, 0.0])
         array([[ 0.25, -0.25],
                [-0.25,  0.25]])
     """
     p = softmax(z)
+    if p.ndim != 1:
+        raise ValueError(f"The Jacobian is that of one row of scores, (C,), and got shape {p.shape}. Pass z[0].")
     return np.asarray(np.diag(p) - np.outer(p, p))

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 
+from neurokit.scratch.checking import count_of, known
+
 Array = np.ndarray[Any, Any]
 
 # The variance of a weight, for so many inputs and outputs of its layer.
@@ -33,15 +35,17 @@ def initialise(inputs: int, outputs: int, how: str, generator: np.random.Generat
         generator: Where the numbers come from.
 
     Raises:
-        ValueError: If ``how`` is none of these.
+        TypeError: If ``inputs`` or ``outputs`` is no whole number, or ``generator`` no generator.
+        ValueError: If ``how`` is none of these, or ``inputs`` or ``outputs`` is less than 1.
 
     Example:
         >>> weights = initialise(1000, 500, "he_normal", np.random.default_rng(0))
         >>> weights.shape, round(float(weights.var()) * 1000, 1)
         ((1000, 500), 2.0)
     """
-    if how not in INITIALISERS:
-        raise ValueError(f"Weights begin as one of {', '.join(INITIALISERS)}, got {how!r}.")
+    inputs, outputs, how = count_of(inputs, "inputs"), count_of(outputs, "outputs"), known(how, INITIALISERS, "how")
+    if not isinstance(generator, np.random.Generator):
+        raise TypeError(f"generator makes the numbers, got {generator!r}. Pass np.random.default_rng(0), for instance.")
     if how == "zeros":
         return np.zeros((inputs, outputs))
     if how == "unit_normal":

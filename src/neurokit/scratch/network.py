@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from neurokit.scratch.activations import ACTIVATIONS, softmax
-from neurokit.scratch.initialisation import initialise
+from neurokit.scratch.checking import check_descent, count_of, known, rate_of, rows_of, sizes_of, told_of
+from neurokit.scratch.initialisation import INITIALISERS, initialise
 from neurokit.scratch.losses import LOSSES
 
 Array = np.ndarray[Any, Any]
@@ -36,11 +37,14 @@ class Layer(NamedTuple):
 def count_parameters(sizes: Sequence[int]) -> int:
     """Return how many numbers dense layers of these sizes learn: a weight for each pair of neighbours, and each bias.
 
+    Raises:
+        ValueError: If there are fewer than two sizes, or one is no whole number of 1 or more.
+
     Example:
         >>> count_parameters([4, 8, 4, 1])  # 4*8 + 8, 8*4 + 4, 4*1 + 1
         81
     """
-    return sum(inputs * outputs + outputs for inputs, outputs in pairwise(sizes))
+    return sum(inputs * outputs + outputs for inputs, outputs in pairwise(sizes_of(sizes)))
 
 
 class Network:
@@ -58,7 +62,8 @@ class Network:
         history: The mean loss of each epoch of the last ``fit``.
 
     Raises:
-        ValueError: If there are fewer than two sizes, or a name is none.
+        TypeError: If ``seed`` is no whole number.
+        ValueError: If there are fewer than two sizes, one is no whole number of 1 or more, or a name is none.
 
     Example:
         >>> x = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]])
@@ -76,14 +81,12 @@ class Network:
         weights: str | None = None,
         seed: int = 0,
     ) -> None:
-        if len(sizes) < 2 or min(sizes) < 1:
-            raise ValueError(f"A network has two sizes or more, each 1 or more, such as [4, 8, 1], got {list(sizes)}.")
-        for what, name, known in (("activation", activation, ACTIVATIONS), ("loss", loss, LOSSES)):
-            if name not in known:
-                raise ValueError(f"{what} is one of {', '.join(known)}, got {name!r}.")
-        self._generator = np.random.default_rng(seed)
-        self.loss = LOSSES[loss]
-        how = weights or ("he_normal" if "relu" in activation else "xavier_uniform")
+        sizes, activation = sizes_of(sizes), known(activation, ACTIVATIONS, "activation")
+        if weights is None:
+            weights = "he_normal" if "relu" in activation else "xavier_uniform"
+        how = known(weights, INITIALISERS, "weights")
+        self._generator = np.random.default_rng(count_of(seed, "seed", least=0))
+        self.loss = LOSSES[known(loss, LOSSES, "loss")]
         kinds = [activation] * (len(sizes) - 2) + ["linear"]
         self.layers = [
             Layer(initialise(inputs, outputs, how, self._generator), np.zeros(outputs), kind)
@@ -107,18 +110,12 @@ class Network:
             ``a_l = f(z_l)``, one more.
 
         Raises:
-            ValueError: If rows have another number of columns than the first layer takes.
+            ValueError: If rows have another number of columns than the first layer takes, or hold NaN.
         """
-        a = np.asarray(x, dtype=float)
-        if a.ndim != 2 or a.shape[1] != len(self.layers[0].weights):
-            raise ValueError(
-                f"The first layer takes rows of {len(self.layers[0].weights)} numbers, and got an array of shape "
-                f"{a.shape}. Pass (N, {len(self.layers[0].weights)})."
-            )
-        zs, activations = [], [a]
+        zs, activations = [], [rows_of(x, self.sizes[0])]
         for layer in self.layers:
             zs.append(activations[-1] @ layer.weights + layer.bias)
-            activations.append(ACTIVATIONS[layer.activation](zs[-1]))
+            activations.append(ACTIVATIONS[layer.activation].function(zs[-1]))
         return zs, activations
 
     def backward(self, x: Any, y: Any) -> list[tuple[Array, Array]]:
@@ -127,11 +124,15 @@ class Network:
         What reaches a layer from behind, ``dL/da``, is multiplied by the slope of its activation to ``dL/dz``. That
         times what came in is the gradient of the weights; sent back through the weights it is ``dL/da`` of the layer
         before.
-        """
-        return self._gradients(*self.forward(x), y)
 
-    def _gradients(self, zs: list[Array], activations: list[Array], y: Any) -> list[tuple[Array, Array]]:
-        reaching = self.loss.gradient(activations[-1], self._targets(y, len(activations[-1])))
+        Raises:
+            ValueError: If rows or targets have another shape, or hold what nothing can be learnt of.
+        """
+        zs, activations = self.forward(x)
+        return self._gradients(zs, activations, self.loss.targets(y, zs[-1].shape))
+
+    def _gradients(self, zs: list[Array], activations: list[Array], targets: Array) -> list[tuple[Array, Array]]:
+        reaching = self.loss.derivative(activations[-1], targets)
         gradients: list[tuple[Array, Array]] = []
         for place in reversed(range(len(self.layers))):
             layer = self.layers[place]
@@ -149,56 +150,61 @@ class Network:
 
         Args:
             x: The rows.
-            y: Class indices ``(N,)`` for cross-entropy, else numbers ``(N, outputs)``.
+            y: Class indices ``(N,)`` for cross-entropy, 0 or 1 ``(N, outputs)`` for binary cross-entropy, and numbers
+                ``(N, outputs)`` for squares.
             epochs: Passes over the rows.
             batch_size: Rows between two steps.
             learning_rate: How long a step is.
 
         Raises:
-            ValueError: If rows or targets have another shape.
+            TypeError: If ``epochs`` or ``batch_size`` is no whole number, or ``learning_rate`` no number.
+            ValueError: If these are not above 0, or rows or targets have another shape or hold what nothing can be
+                learnt of.
+            FloatingPointError: If steps are so long that the loss becomes infinite or NaN; it names epoch and step.
         """
-        rows = np.asarray(x, dtype=float)
-        targets = self._targets(y, len(rows))
+        rows, rate = rows_of(x, self.sizes[0]), rate_of(learning_rate)
+        targets = self.loss.targets(y, (len(rows), self.sizes[-1]))
+        epochs, batch_size = count_of(epochs, "epochs"), count_of(batch_size, "batch_size")
         self.history = []
-        for _ in range(epochs):
+        for epoch in range(1, epochs + 1):
             order, total = self._generator.permutation(len(rows)), 0.0
-            for first in range(0, len(rows), batch_size):
+            for number, first in enumerate(range(0, len(rows), batch_size), 1):
                 batch = order[first : first + batch_size]
-                total += self.step(rows[batch], targets[batch], learning_rate) * len(batch)
+                with told_of(f"epoch {epoch}, step {number}"):
+                    total += self.step(rows[batch], targets[batch], rate) * len(batch)
             self.history.append(total / len(rows))
         return self.history
 
     def step(self, x: Any, y: Any, learning_rate: float) -> float:
-        """Take one step against the gradient of one batch, and return the loss before it."""
-        zs, activations = self.forward(x)
-        loss = self.loss.value(activations[-1], self._targets(y, len(x)))
-        for layer, (of_weights, of_bias) in zip(self.layers, self._gradients(zs, activations, y), strict=True):
-            layer.weights[...] -= learning_rate * of_weights
-            layer.bias[...] -= learning_rate * of_bias
+        """Take one step against the gradient of one batch, and return the loss before it.
+
+        Raises:
+            TypeError: If ``learning_rate`` is no number.
+            ValueError: If it is not a finite one above 0, or rows or targets are not what ``fit`` takes.
+            FloatingPointError: If the loss, or a weight after the step, is infinite or NaN.
+        """
+        rate = rate_of(learning_rate)
+        with np.errstate(over="ignore", invalid="ignore"):  # what comes of it is refused below
+            zs, activations = self.forward(x)
+            targets = self.loss.targets(y, zs[-1].shape)
+            loss = self.loss.function(activations[-1], targets)
+            gradients = self._gradients(zs, activations, targets)
+            for layer, (of_weights, of_bias) in zip(self.layers, gradients, strict=True):
+                layer.weights[...] -= rate * of_weights
+                layer.bias[...] -= rate * of_bias
+        check_descent(loss, (values for layer in self.layers for values in layer[:2]), rate)
         return loss
 
     def predict(self, x: Any) -> Array:
-        """Return probabilities ``(N, classes)``, the probability of 1 ``(N, 1)``, or numbers, as the loss has it."""
+        """Return probabilities ``(N, classes)``, the probability of 1 ``(N, 1)``, or numbers, as the loss has it.
+
+        Raises:
+            ValueError: If rows have another number of columns than the first layer takes, or hold NaN.
+        """
         last = self.forward(x)[1][-1]
         if self.loss.name == "cross_entropy":
             return softmax(last)
         return ACTIVATIONS["sigmoid"](last) if self.loss.name == "binary_cross_entropy" else last
-
-    def _targets(self, y: Any, rows: int) -> Array:
-        outputs = len(self.layers[-1].bias)
-        targets = np.asarray(y)
-        if self.loss.name == "cross_entropy":
-            if targets.shape != (rows,) or targets.dtype.kind not in "iu":
-                raise ValueError(
-                    f"Cross-entropy takes one class index for each of {rows} rows, and got {targets.dtype} of shape "
-                    f"{targets.shape}."
-                )
-            if targets.size and not 0 <= targets.min() <= targets.max() < outputs:
-                raise ValueError(f"Classes are 0 to {outputs - 1}, and {targets.min()} to {targets.max()} came.")
-            return targets
-        if targets.shape != (rows, outputs):
-            raise ValueError(f"Targets have the shape of the answers, {(rows, outputs)}, and {targets.shape} came.")
-        return targets.astype(float)
 
 
 def gradient_error(network: Network, x: Any, y: Any, step: float = 1e-5) -> float:
@@ -207,20 +213,30 @@ def gradient_error(network: Network, x: Any, y: Any, step: float = 1e-5) -> floa
     The central difference ``(L(w + h) - L(w - h)) / 2h`` needs two passes for each weight, so that nobody trains by it;
     it tells whether a derivative that was written by hand is right.
 
+    Args:
+        network: Whose gradients are looked at; its weights are as they were afterwards.
+        x: Rows ``(N, inputs)``.
+        y: Targets, as ``fit`` takes them.
+        step: The small change ``h``.
+
+    Raises:
+        TypeError: If ``step`` is no number.
+        ValueError: If it is not a finite one above 0, or rows or targets are not what ``fit`` takes.
+
     Example:
         >>> generator = np.random.default_rng(0)
         >>> network = Network([3, 5, 2], activation="tanh")
         >>> gradient_error(network, generator.normal(size=(6, 3)), [0, 1, 1, 0, 1, 0]) < 1e-6
         True
     """
-    found, expected = [], []
+    step, found, expected = rate_of(step, "step", such_as=1e-5), [], []
     for layer, gradients in zip(network.layers, network.backward(x, y), strict=True):
         for values, gradient in zip((layer.weights, layer.bias), gradients, strict=True):
             for place in np.ndindex(values.shape):
                 before, losses = values[place], []
                 for moved in (before + step, before - step):
                     values[place] = moved
-                    losses.append(network.loss.value(network.forward(x)[1][-1], network._targets(y, len(x))))
+                    losses.append(network.loss.value(network.forward(x)[1][-1], y))
                 values[place] = before
                 expected.append((losses[0] - losses[1]) / (2 * step))
                 found.append(gradient[place])

@@ -1,4 +1,4 @@
-"""Neuron: one weighted sum with an activation, and the perceptron, which learns its weights by itself."""
+"""Perceptron: a neuron, one weighted sum with an activation, that learns its weights by itself."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from neurokit.scratch.activations import ACTIVATIONS
+from neurokit.scratch.checking import count_of, known, number_of, numbers_of, rate_of, rows_of
 
 Array = np.ndarray[Any, Any]
 
@@ -21,16 +22,21 @@ def neuron(inputs: Any, weights: Any, bias: float, activation: str = "relu") -> 
         activation: A name in ``ACTIVATIONS``.
 
     Raises:
-        ValueError: If there are not as many weights as inputs.
+        ValueError: If there are not as many weights as inputs, one is NaN or infinite, the bias is not one number, or
+            the activation is none.
 
     Example:
         >>> neuron([0.5, 0.3, 0.2], [0.4, 0.6, 0.8], bias=0.1)  # 0.2 + 0.18 + 0.16 + 0.1
         array(0.64)
     """
-    x, w = np.asarray(inputs, dtype=float), np.asarray(weights, dtype=float)
-    if w.ndim != 1 or x.shape[-1:] != w.shape:
-        raise ValueError(f"A neuron has one weight for each input, and got inputs {x.shape} and weights {w.shape}.")
-    return np.asarray(ACTIVATIONS[activation](x @ w + bias))
+    x, w = numbers_of(inputs, "inputs"), numbers_of(weights, "weights")
+    if w.ndim != 1 or x.shape[-1:] != w.shape or not x.size:
+        raise ValueError(
+            f"A neuron has one weight for each input, and got inputs {x.shape} and weights {w.shape}. Pass inputs (n,) "
+            "or (N, n) and weights (n,), n and N being 1 or more."
+        )
+    z = x @ w + number_of(bias, "bias")
+    return ACTIVATIONS[known(activation, ACTIVATIONS, "activation")](z)
 
 
 class Perceptron:
@@ -50,6 +56,10 @@ class Perceptron:
         mistakes: Rows that were wrong in each epoch of the last ``fit``.
         has_converged: Whether its last epoch was without a mistake.
 
+    Raises:
+        TypeError: If ``inputs`` is no whole number, or ``rate`` no number.
+        ValueError: If ``inputs`` is less than 1, or ``rate`` not a finite number above 0.
+
     Example:
         >>> x = [[0, 0], [0, 1], [1, 0], [1, 1]]
         >>> both = Perceptron(2).fit(x, [0, 0, 0, 1])
@@ -61,25 +71,32 @@ class Perceptron:
     """
 
     def __init__(self, inputs: int, rate: float = 1.0) -> None:
-        self.weights, self.bias, self.rate = np.zeros(inputs), 0.0, rate
+        self.weights, self.bias, self.rate = np.zeros(count_of(inputs, "inputs")), 0.0, rate_of(rate, "rate")
         self.mistakes: list[int] = []
         self.has_converged = False
 
     def predict(self, x: Any) -> Array:
-        """Return 0 or 1 for each row of ``(N, inputs)``."""
+        """Return 0 or 1 for each row of ``(N, inputs)``.
+
+        Raises:
+            ValueError: If rows have another number of columns, or hold NaN or infinite numbers.
+        """
         return neuron(x, self.weights, self.bias, "step").astype(int)
 
     def fit(self, x: Any, y: Any, epochs: int = 100) -> Perceptron:
         """Learn from rows ``(N, inputs)`` of classes 0 and 1, until an epoch is without a mistake or there were enough.
 
         Raises:
-            ValueError: If there is not one class, 0 or 1, for each row.
+            TypeError: If ``epochs`` is no whole number.
+            ValueError: If rows have another shape or hold NaN, there is not one class, 0 or 1, for each, or ``epochs``
+                is less than 1.
         """
-        rows, classes = np.asarray(x, dtype=float), np.asarray(y)
-        if rows.ndim != 2 or classes.shape != (len(rows),) or not set(classes.tolist()) <= {0, 1}:
+        rows, classes, epochs = rows_of(x, len(self.weights)), numbers_of(y, "y"), count_of(epochs, "epochs")
+        if classes.shape != (len(rows),) or not np.isin(classes, [0, 1]).all():
+            found = ", ".join(f"{one:g}" for one in np.unique(classes)[:5])
             raise ValueError(
                 f"A perceptron learns from rows (N, inputs) of classes 0 and 1, and got x {rows.shape} and y "
-                f"{classes.shape} with {sorted(set(classes.ravel().tolist()))[:5]}."
+                f"{classes.shape} with [{found}]. Pass 0 or 1 for each row: np.equal(y, 1) makes them of -1 and 1."
             )
         self.mistakes = []
         for _ in range(epochs):
