@@ -47,6 +47,7 @@ from neurokit.diagnostics.setup import Answer, compared
 from neurokit.distributed import check_strategy
 from neurokit.first_look import checked_task, look_at
 from neurokit.history import History
+from neurokit.inference import ROWS, rows_at_once
 from neurokit.losses import Criterion, check_takes_two, make_criterion
 from neurokit.means import RunningMeans
 from neurokit.metrics import MetricSet, check_metrics
@@ -76,7 +77,7 @@ from neurokit.step import StepOutput as StepOutput
 from neurokit.step import require_gradient, score, step_logs, window_weight
 from neurokit.summary import layer_table, printed, training_notes
 from neurokit.task import Task, in_words
-from neurokit.tree import by_name
+from neurokit.tree import by_name, map_tensors
 
 if TYPE_CHECKING:
     from neurokit.compiling import CompiledStep
@@ -176,6 +177,7 @@ class Trainer:
         self._said: frozenset[Finding] = frozenset()
         self._codes: set[str] = set()
         self._selections: list[Selection] = []
+        self._rows_at_once: dict[tuple[Any, ...], int] = {}  # of inputs, by shapes and dtypes of two rows
         self._fit_began = self._epoch_began = 0.0
         self._shown: LoopPlan | None = None
         self.steps_itself = "train_step" in self.overrides
@@ -289,7 +291,7 @@ class Trainer:
         Args:
             x: As in ``fit``.
             y: As in ``fit``.
-            batch_size: Rows at a time; 256 for data in memory when ``None``.
+            batch_size: Rows at a time; when ``None``, as many as suit the model for data in memory (32 to 4,096).
             sample_weight: One weight per row.
             callbacks: Their ``on_test_...`` hooks are called.
             verbose: 1 shows a progress bar.
@@ -353,7 +355,7 @@ class Trainer:
 
         Args:
             x: As in ``fit``; targets that come with it are left alone.
-            batch_size: Rows at a time; 256 for data in memory when ``None``.
+            batch_size: Rows at a time; when ``None``, as many as suit the model for data in memory (32 to 4,096).
             callbacks: Their ``on_predict_...`` hooks are called.
             verbose: 1 shows a progress bar.
 
@@ -913,7 +915,7 @@ class Trainer:
         if batch_size is not None:
             check_count("batch_size", batch_size, such_as=256)
         how = self.reading(self.state.seed)._asdict()
-        how |= {"batch_size": batch_size, "default_batch_size": 256, "may_be_empty": may_be_empty}
+        how |= {"batch_size": batch_size, "default_batch_size": ROWS, "may_be_empty": may_be_empty}
         return make_loader(x, y, weight, **how)
 
     def _judged_loader(self, x: Any, y: Any, weight: Any, batch_size: int | None) -> Loader:
@@ -928,7 +930,20 @@ class Trainer:
         checked_task(self.criterion, self.task, loader)
         self._learn_casts(loader)
         self._note_untrained()
-        return loader
+        return self._sized(loader, batch_size)
+
+    def _sized(self, loader: Loader, asked: int | None) -> Loader:
+        """Have data in memory in batches that suit the model, where nobody asked for a number of rows."""
+        if asked is not None or not isinstance(loader, InMemoryLoader) or loader.num_rows <= loader.batch_size:
+            return loader
+        few = self.place(loader.rows_at(torch.arange(2))).x
+        shapes: list[tuple[Any, ...]] = []
+        map_tensors(lambda one: shapes.append((*one.shape, one.dtype)), few)
+        key = tuple(shapes)
+        if key not in self._rows_at_once:
+            with self.runtime.autocast:
+                self._rows_at_once[key] = rows_at_once(self.model, few)
+        return loader.resized(self._rows_at_once[key])
 
     def _learn_casts(self, loader: Loader) -> None:
         """See how whole numbers are cast whose dtype was not met before."""
@@ -957,6 +972,7 @@ class Trainer:
         self._learn_casts(loader)
         if isinstance(loader, InMemoryLoader) and not self._inputs:  # nobody knows yet what a row looks like
             probe.refuse_one_sample(self.model, self.place(loader.peek()).x)
+        loader = self._sized(loader, batch_size)
         hooks = Hooks([*listed(callbacks), *progress(verbose, loader.num_batches)], self)
         self._note_untrained()
         return self._watched(loop.predict_batches(self, loader, hooks), loader)

@@ -90,6 +90,15 @@ class InMemoryLoader:
         part._whole = self
         return part
 
+    def resized(self, batch_size: int) -> InMemoryLoader:
+        """Return a loader over the same rows in their order, so many at a time, sharing the columns."""
+        other = InMemoryLoader(
+            self.x, self.y, self.weight, batch_size=batch_size, seed=self.seed, rows=self.rows, labels=self.labels,
+            target_name=self.target_name,
+        )  # fmt: skip
+        other._whole = self
+        return other
+
     def is_on(self, device: torch.device) -> bool:
         """Tell whether all batches are made on a device."""
         return all(isinstance(column, Tensor) and column.device == device for column in self.columns)
