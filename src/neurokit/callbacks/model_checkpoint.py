@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -21,6 +22,8 @@ from neurokit.signals import NOTICES
 from neurokit.state import TrainingState
 from neurokit.storage import make_folders
 
+IN_THE_BACKGROUND = 50 * 2**20  # bytes; a smaller state is written sooner than it is copied
+
 
 class ModelCheckpoint(Callback):
     """Writes checkpoints of the run to ``folder/step-00000120``, keeping the best, the last and the newest few.
@@ -32,6 +35,9 @@ class ModelCheckpoint(Callback):
     While a run trains, no other can use its folder. A save that fails, as on a full disk, leaves the older checkpoints
     as they were; training goes on and the next save tries again. Only when the last one has failed too does ``fit``
     raise, at its very end. A checkpoint is deleted only when ``keep`` newer ones were read back and found sound.
+
+    A state of 50 MB or more is copied, which takes 0.05 s for 1 GB once the memory for it is there, and written by a
+    thread while training goes on; ``fit`` waits for the last one. The copy takes as much memory as the state.
 
     Weights that are not finite are not written, with a warning. A NaN never becomes the best; the best is not deleted,
     and is remembered when the run is resumed. A fresh run refuses a folder that holds the checkpoints of another one.
@@ -98,15 +104,19 @@ class ModelCheckpoint(Callback):
         self._lock = RunLock(self._place)
         self._sound: dict[Path, Any] = {}  # the checkpoints that were verified
         self._failure: OSError | None = None  # why the last save failed; None if it did not
+        self._writer: checkpoint.BackgroundWriter[_Tidied] = checkpoint.BackgroundWriter()
+        self._in_flight: _Remembered | None = None  # what to go back to if the save that is under way fails
 
     @property
     def best_path(self) -> Path | None:
         """The checkpoint of the best epoch; ``None`` while there is none."""
+        self._settle()
         return self._existing(self._best_step)
 
     @property
     def last_path(self) -> Path | None:
         """The checkpoint that was written last; ``None`` while there is none."""
+        self._settle()
         return self._existing(self._last_step)
 
     def _existing(self, step: int | None) -> Path | None:
@@ -196,6 +206,7 @@ class ModelCheckpoint(Callback):
             self._save()
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        self._settle()
         value = None if self._watch is None else self._watch.read(logs or {})
         is_best = self._is_best(value)
         if is_best or not self.save_best_only:
@@ -212,6 +223,7 @@ class ModelCheckpoint(Callback):
 
     def _save(self, best: float | None = None) -> None:
         """Write the present step's checkpoint, as the best with this value if there is one; delete what is not kept."""
+        self._settle()
         name = _first_not_finite(self.model)
         if name is not None:
             warnings.warn(
@@ -220,26 +232,60 @@ class ModelCheckpoint(Callback):
                 stacklevel=2,
             )
             return
-        before = self.best, self._best_step, self._last_step
+        before = _Remembered(self.best, self._best_step, self._last_step)
         self._last_step = self.trainer.state.step
         if best is not None:
             self.best, self._best_step = best, self._last_step
         try:
             self._keep_folder()
-            path = self._place / checkpoint.step_name(self._last_step)
-            checkpoint.write(path, self.trainer.state_dict(), replace=True)  # an epoch's end replaces its last batch
+            contents = checkpoint.pack(self.trainer.state_dict())
+            spare = {step for step in (self._best_step, self._last_step) if step is not None}
+            work = partial(_write, self._place, self._last_step, keep=self.keep, spare=spare, known=self._sound)
+            if checkpoint.size_of(contents) < IN_THE_BACKGROUND:
+                self._written(work(contents))
+            else:
+                self._writer.start(partial(work, self._writer.copied(contents)))
+                self._in_flight = before
         except OSError as error:
-            self.best, self._best_step, self._last_step = before
-            if self._failure is None:  # said once, when it begins to fail
-                self.trainer._note(
-                    f"No checkpoint was written at step {self.trainer.state.step}. {error} Training goes on, and the "
-                    "next save tries again."
-                )
-            self._failure = error
+            self._failed(error, before)
             return
-        self._failure, self._saved_at = None, _position(self.trainer.state)
+        self._saved_at = _position(self.trainer.state)
         self._is_ours = True
-        self._tidy()
+
+    def _settle(self) -> None:
+        """Wait for a save that is under way, and take in how it ended."""
+        before, self._in_flight = self._in_flight, None
+        if before is None:
+            return
+        try:
+            tidied = self._writer.result()
+        except OSError as error:
+            self._failed(error, before)
+            return
+        assert tidied is not None
+        self._written(tidied)
+
+    def _failed(self, error: OSError, before: _Remembered) -> None:
+        step = self._last_step
+        self.best, self._best_step, self._last_step = before
+        self._saved_at = None
+        if self._failure is None:  # said once, when it begins to fail
+            self.trainer._note(
+                f"No checkpoint was written at step {step}. {error} Training goes on, and the next save tries again."
+            )
+        self._failure = error
+
+    def _written(self, tidied: _Tidied) -> None:
+        """Bring the record up to date, and say what is wrong with older checkpoints."""
+        self._failure = None
+        for damage in tidied.damages:
+            self.trainer._note(f"{damage} An older checkpoint is kept in its stead.")
+        try:
+            self._write_record()
+            if tidied.error is not None:
+                raise tidied.error
+        except OSError as error:
+            self.trainer._note(f"The checkpoint of step {self._last_step} is written, but: {error}")
 
     def _keep_folder(self) -> None:
         """Take the folder again if somebody removed or moved it."""
@@ -253,24 +299,16 @@ class ModelCheckpoint(Callback):
             )
         self._take_lock()
 
-    def _tidy(self) -> None:
-        """Bring the record up to date and delete what is not kept; what fails is tried again at the next save."""
-        try:
-            self._write_record()
-            spare = {step for step in (self._best_step, self._last_step) if step is not None}
-            for damage in checkpoint.prune(self._place, self.keep, spare, self._sound):
-                self.trainer._note(f"{damage} An older checkpoint is kept in its stead.")
-        except OSError as error:
-            self.trainer._note(f"The checkpoint of step {self._last_step} is written, but: {error}")
-
     def on_train_end(self, logs: Logs | None = None) -> None:
         try:
+            self._settle()
             try:
                 if self._is_ours and self._lock.is_held():
                     self._write_record()
             finally:
                 self._raise_failure()
         finally:
+            self._writer.close()
             self._is_ours = False
             self._lock.release()
 
@@ -291,6 +329,41 @@ class ModelCheckpoint(Callback):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.best, self._best_step, self._last_step = state["best"], state["best_step"], state["last_step"]
         self._is_ours = self._existing(self.trainer.state.step) is not None
+
+
+class _Remembered(NamedTuple):
+    """What stood before a save."""
+
+    best: float | None
+    best_step: int | None
+    last_step: int | None
+
+
+class _Tidied(NamedTuple):
+    """How older checkpoints were found once a new one stood.
+
+    Attributes:
+        damages: What is wrong with them.
+        error: Why those that are not kept could not be deleted, which the next save tries again.
+    """
+
+    damages: Sequence[str] = ()
+    error: OSError | None = None
+
+
+def _write(
+    place: Path, step: int, contents: Mapping[str, Any], *, keep: int, spare: set[int], known: dict[Path, Any]
+) -> _Tidied:
+    """Write a checkpoint and delete what is not kept; in whatever thread.
+
+    Raises:
+        OSError: If it could not be written.
+    """
+    checkpoint.commit(place / checkpoint.step_name(step), contents, replace=True)  # an epoch's end replaces its batch's
+    try:
+        return _Tidied(checkpoint.prune(place, keep, spare, known))
+    except OSError as error:
+        return _Tidied(error=error)
 
 
 def _position(state: TrainingState) -> tuple[int, int]:

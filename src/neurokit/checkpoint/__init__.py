@@ -8,15 +8,19 @@ place once. Reading one runs no code, follows no path that it names, and stays w
 
 from __future__ import annotations
 
+from neurokit.checkpoint.background import BackgroundWriter
 from neurokit.checkpoint.folder import (
     UnknownFormatError,
     check_writable,
+    commit,
     newest,
+    pack,
     prune,
     read,
     read_newest,
     remove,
     remove_leftovers,
+    size_of,
     step_name,
     verify,
     write,
@@ -29,6 +33,10 @@ from neurokit.storage import CheckpointError, Limits
 
 __all__ = [
     "write",
+    "pack",
+    "size_of",
+    "commit",
+    "BackgroundWriter",
     "read",
     "verify",
     "newest",

@@ -76,12 +76,22 @@ def write(folder: StrPath, state: Mapping[str, Any], *, replace: bool = False) -
         >>> read(write(folder, {"model": {"weight": torch.ones(2)}, "epoch": 3}))
         {'model': {'weight': tensor([1., 1.])}, 'epoch': 3}
     """
+    return commit(folder, pack(state), replace=replace)
+
+
+def commit(folder: StrPath, contents: Mapping[str, Content], *, replace: bool = False) -> Path:
+    """Write what ``pack`` gave: as ``write`` does, whole or not at all, and in any thread.
+
+    Raises:
+        ValueError: If the path is not UTF-8.
+        FileExistsError: If the folder holds another checkpoint, or anything that is none.
+        OSError: If it cannot be written; names the path and the bytes it needs. Nothing is left behind.
+    """
     place = Path(folder).expanduser().resolve()
     _refuse_unreadable(place)
     _recover(place)
     _refuse_strangers(place)
-    contents = _pack(state)
-    size = sum(content.size for content in contents.values())
+    size = size_of(contents)
     with explained(place, size):
         check_room(place, size)
         make_folders(place.parent)
@@ -133,8 +143,18 @@ def _refuse_strangers(place: Path) -> None:
 _OURS = (MODEL, STATE, TREE, META, "run.json")  # the last is the record that Trainer.save puts in
 
 
-def _pack(state: Mapping[str, Any]) -> dict[str, Content]:
-    """Return a state as the contents of three files."""
+def size_of(contents: Mapping[str, Content]) -> int:
+    """Return how many bytes contents take."""
+    return sum(content.size for content in contents.values())
+
+
+def pack(state: Mapping[str, Any]) -> dict[str, Content]:
+    """Return a state as the contents of three files. Its tensors are shared, not copied.
+
+    Raises:
+        TypeError: If the state holds something that a checkpoint cannot; says where.
+        ValueError: If it is beyond the limits of the format.
+    """
     tree = Tree()
     text = json.dumps(tree.pack(dict(state)), allow_nan=False).encode()
     if len(text) > MAX_JSON_BYTES:
