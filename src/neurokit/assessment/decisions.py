@@ -33,6 +33,13 @@ class Decisions:
             a person at no price that was told.
         compare: What always acting one way would have cost, by name; empty without costs.
         same_rows: Whether the policy was chosen on these very rows, which flatters it.
+
+    Example:
+        >>> policy = Policy(0.5, 1.0, "yes", "no", band=(0.4, 0.6))
+        >>> y, scores = np.array([0, 1, 1]), np.array([0.1, 0.5, 0.9])
+        >>> decisions = decide(policy, y, scores, weight=None, confidence=0.95, seed=0)
+        >>> decisions.action.tolist(), decisions.counts
+        (['no', 'abstain', 'yes'], {'yes': 1, 'no': 1, 'abstain': 1})
     """
 
     policy: Policy

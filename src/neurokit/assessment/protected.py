@@ -33,7 +33,13 @@ _logger = logging.getLogger("neurokit")
 
 
 class SensitiveFeatureWarning(UserWarning):
-    """A column that looks like a protected attribute is used as a feature."""
+    """A column that looks like a protected attribute is used as a feature.
+
+    Example:
+        >>> import warnings
+        >>> with warnings.catch_warnings():
+        ...     warnings.simplefilter("error", SensitiveFeatureWarning)  # inside, such a column is an error
+    """
 
 
 @dataclass(frozen=True)

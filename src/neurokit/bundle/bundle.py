@@ -67,6 +67,15 @@ class Bundle:
         kind: What runs: ``"architecture"`` (weights in one of neurokit's), ``"onnx"``, ``"pt2"`` or ``"weights"``.
         interface: What its program takes, and what the outputs mean.
         encoding: The preprocessing of a table; ``None`` for arrays.
+
+    Example:
+        >>> import tempfile, torch, neurokit as nk
+        >>> from neurokit.architectures import MLP
+        >>> trainer = nk.Trainer(MLP(2, 1), loss="mse", device="cpu")
+        >>> history = trainer.fit(torch.zeros(8, 2), torch.zeros(8, 1), verbose=0)
+        >>> bundle = nk.load_bundle(nk.save_bundle(trainer, tempfile.mkdtemp() + "/line"))
+        >>> bundle.kind, bundle.predict(torch.zeros(3, 2)).shape
+        ('architecture', (3, 1))
     """
 
     def __init__(

@@ -69,6 +69,9 @@ def run(
     Raises:
         OSError: If the port is taken, or the address none of this machine's.
         ValueError: If the folder holds no bundle, or an argument is out of its range.
+
+    Example:
+        >>> run("runs/titanic", port=8000)  # doctest: +SKIP
     """
     from neurokit.serve.logs import logged_as_json
 

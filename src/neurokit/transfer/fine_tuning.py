@@ -32,6 +32,14 @@ class FineTuningHistory(History):
     Attributes:
         phases: The history of each phase, as its ``fit`` returned it.
         head: The names of the parts that the first phase trained.
+
+    Example:
+        >>> phases = [History(), History()]
+        >>> for number, phase in enumerate(phases):
+        ...     phase.append(0, {"loss": 1.0 - number / 2})
+        >>> history = FineTuningHistory(phases, head=["fc"])
+        >>> history.epoch, history.history["loss"], len(history.phases)
+        ([0, 1], [1.0, 0.5], 2)
     """
 
     def __init__(self, phases: list[History], head: list[str]) -> None:
