@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import neurokit
-from neurokit import Callback, Trainer
+from neurokit import Callback, ProgressBar, Trainer
 
 SOURCE = Path(neurokit.__file__).parent
 
@@ -111,6 +111,6 @@ def test_a_batch_passes_through_exactly_these_functions():
     ]
 
 
-def test_a_batch_costs_at_most_thirty_calls_with_a_metric_and_a_listener():
-    _, calls = fit_and_trace(callbacks=[Listener()])
+def test_a_batch_costs_at_most_thirty_calls_with_a_metric_a_listener_and_a_bar():
+    _, calls = fit_and_trace(callbacks=[Listener(), ProgressBar()])
     assert len(calls) <= 30, calls
