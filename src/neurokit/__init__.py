@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from neurokit.callbacks import TensorBoard as TensorBoard
     from neurokit.cards import ModelCard as ModelCard
     from neurokit.data import Batch as Batch
+    from neurokit.data import cached as cached
     from neurokit.devices import describe_device as describe_device
     from neurokit.devices import select_device as select_device
     from neurokit.diagnostics import Finding as Finding
@@ -71,7 +72,7 @@ __version__ = "0.1.0"
 _ROOMS = {
     "trainer": ["Trainer", "StepOutput"],
     "failures": ["NonFiniteLoss"],
-    "data": ["Batch"],
+    "data": ["Batch", "cached"],
     "history": ["History"],
     "record": ["RunRecord"],
     "metrics": ["Metric"],

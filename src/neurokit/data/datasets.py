@@ -49,6 +49,11 @@ class DatasetLoader:
         for item in self._reader:
             yield parse_batch(item, self.whole)
 
+    def items(self) -> Iterator[Any]:
+        """Yield the batches of a pass that trains nothing, as they were collated."""
+        self.sampling.enter(None, 0)
+        yield from self._reader
+
     def peek(self) -> Batch:
         """Return a batch from the front of the source, every random stream left as it was."""
         (item,) = self._reader.in_one_worker(batch_sampler=[self.sampling.front()])

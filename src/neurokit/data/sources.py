@@ -24,9 +24,10 @@ from torch.utils.data import (
 from torch.utils.data._utils.collate import default_collate
 
 from neurokit.data.arrays import is_array_like, is_table, to_column
-from neurokit.data.batch import Batch, looks_like_weights
+from neurokit.data.batch import Batch, looks_like_weights, parse_batch
 from neurokit.data.columns import label_columns, to_columns
 from neurokit.data.datasets import DatasetLoader
+from neurokit.data.decoded import Decoded
 from neurokit.data.finite import Label
 from neurokit.data.inputs import Known, read_like
 from neurokit.data.memory import InMemoryLoader
@@ -300,6 +301,18 @@ def _refuse_extras(x: Any, y: Any, weight: Any, names: tuple[str, str, str]) -> 
             )
 
 
+def _entries(tensors: TensorDataset | Decoded, whole: bool) -> tuple[Any, ...] | None:
+    """What a batch of it consists of, all rows long; ``None`` for a mapping that goes to the model by name."""
+    if isinstance(tensors, TensorDataset):
+        return tensors.tensors
+    if isinstance(tensors.columns, tuple):
+        return tensors.columns
+    if isinstance(tensors.columns, Tensor):
+        return (tensors.columns,)
+    batch = parse_batch(tensors.columns, whole)
+    return None if isinstance(batch.x, Mapping) else tuple(part for part in batch if part is not None)
+
+
 def _in_memory(
     description: DataLoader[Any],
     *,
@@ -316,7 +329,7 @@ def _in_memory(
     tensors = dataset if chosen is None else dataset.dataset
     sampling = Sampling(description, seed, join_lone_row)
     if (
-        type(tensors) is not TensorDataset
+        type(tensors) not in (TensorDataset, Decoded)
         or isinstance(targets, Mapping)
         or description.collate_fn is not default_collate
         or sampling.size is None
@@ -324,7 +337,9 @@ def _in_memory(
         or length(sampling.sampler) != len(dataset)
     ):
         return None
-    parts = tensors.tensors
+    parts = _entries(tensors, whole)
+    if parts is None:
+        return None
     labels = [Label(name) for name in (*names, *[names[0]] * len(parts))[: len(parts)]]
     if whole:
         x, y, weight = tuple(to_column(part, names[0], dtype) for part in parts), None, None
