@@ -371,8 +371,21 @@ class Trainer:
     ) -> Any:
         """Return probabilities: ``(rows, classes)`` in the order of the classes, or ``(rows, labels)``.
 
+        Args:
+            x: As in ``predict``.
+            batch_size: As in ``predict``.
+            callbacks: As in ``predict``.
+            verbose: As in ``predict``.
+
         Raises:
             ValueError: If the loss is none that says how outputs become probabilities.
+
+        Example:
+            >>> x, y = torch.zeros(4, 2), torch.tensor([0, 1, 0, 1])
+            >>> trainer = Trainer(nn.Linear(2, 2), loss="cross_entropy", device="cpu")
+            >>> history = trainer.fit(x, y, verbose=0, checks=False)
+            >>> trainer.predict_proba(x).sum(axis=1).round(3).tolist()
+            [1.0, 1.0, 1.0, 1.0]
         """
         batches = self._outputs(x, batch_size, callbacks, verbose)
         return joined([self._by_task(outputs, probabilities) for outputs in batches])
@@ -383,8 +396,21 @@ class Trainer:
     ) -> Any:
         """Return the most probable class of each row, in the user's own labels; 0 or 1 for each of several labels.
 
+        Args:
+            x: As in ``predict``.
+            batch_size: As in ``predict``.
+            callbacks: As in ``predict``.
+            verbose: As in ``predict``.
+
         Raises:
             ValueError: If the task has no classes.
+
+        Example:
+            >>> x = torch.linspace(-1, 1, 40).reshape(-1, 1)
+            >>> trainer = Trainer(nn.Linear(1, 2), loss="cross_entropy", learning_rate=0.1, device="cpu")
+            >>> history = trainer.fit(x, ["low"] * 20 + ["high"] * 20, epochs=30, verbose=0, checks=False)
+            >>> trainer.predict_labels(x[[0, 39]]).tolist()
+            ['low', 'high']
         """
         batches = self._outputs(x, batch_size, callbacks, verbose)
         return joined([self._by_task(outputs, labels_of) for outputs in batches])
@@ -393,11 +419,38 @@ class Trainer:
     def predict_batches(
         self, x: Any, *, batch_size: int | None = None, callbacks: Iterable[Callback] = (), verbose: int = 0
     ) -> Iterator[Any]:
-        """Yield what ``predict`` returns batch by batch, in constant memory."""
+        """Yield what ``predict`` returns batch by batch, in constant memory.
+
+        Args:
+            x: As in ``predict``.
+            batch_size: As in ``predict``.
+            callbacks: As in ``predict``.
+            verbose: As in ``predict``.
+
+        Raises:
+            TypeError: If x is nothing that yields rows.
+            ValueError: If it does not fit the model.
+
+        Example:
+            >>> trainer = Trainer(nn.Linear(2, 1), loss="mse", device="cpu")
+            >>> [len(part) for part in trainer.predict_batches(torch.zeros(5, 2), batch_size=2)]
+            [2, 2, 1]
+        """
         return (to_numpy(outputs) for outputs in self._outputs(x, batch_size, callbacks, verbose))
 
     def stop(self, reason: str) -> None:
-        """End the present ``fit`` after this batch; its epoch still validates and ends."""
+        """End the present ``fit`` after this batch; its epoch still validates and ends.
+
+        Args:
+            reason: Why, as ``history.stop_reason`` will tell.
+
+        Example:
+            >>> from neurokit import LambdaCallback
+            >>> trainer = Trainer(nn.Linear(1, 1), loss="mse", device="cpu")
+            >>> enough = LambdaCallback(on_epoch_end=lambda epoch, logs: trainer.stop("enough"))
+            >>> trainer.fit(torch.ones(4, 1), torch.ones(4, 1), epochs=9, callbacks=[enough], verbose=0).stop_reason
+            'enough'
+        """
         self.state.stop_reason = str(reason)
 
     # -------------------------------------------------------------------------------------------------------- one batch
@@ -410,6 +463,14 @@ class Trainer:
 
         Returns:
             Mean values by name, logged under these names. Tensors need not be detached: they are averaged by rows.
+
+        Example:
+            >>> class Doubled(Trainer):
+            ...     def train_step(self, batch):
+            ...         return super().train_step(batch) | {"rows": float(len(batch.x))}
+            >>> x = torch.ones(4, 1)
+            >>> Doubled(nn.Linear(1, 1), loss="mse", device="cpu").fit(x, x, verbose=0).history["rows"]
+            [4.0]
         """
         if self._closure:
             return self._closure_step(batch)
@@ -434,6 +495,15 @@ class Trainer:
 
         Returns:
             The loss, a mean over ``weight`` (rows when ``None``), and what the metrics compare.
+
+        Example:
+            >>> class Cubed(Trainer):
+            ...     def compute_loss(self, batch):
+            ...         predictions = self.model(batch.x)
+            ...         return StepOutput((predictions - batch.y).abs().pow(3).mean(), predictions, batch.y)
+            >>> x = torch.ones(4, 1)
+            >>> Cubed(nn.Linear(1, 1), loss="mse", device="cpu").fit(x, 2 * x, verbose=0).epoch
+            [0]
         """
         x = batch.x
         with self.runtime.autocast:
@@ -441,7 +511,15 @@ class Trainer:
             return score(self.criterion, outputs, batch, self.model.training)
 
     def test_step(self, batch: Batch, metrics: MetricSet) -> Mapping[str, Any]:
-        """Evaluate one batch: its losses, and its predictions into the metrics."""
+        """Evaluate one batch: its losses, and its predictions into the metrics.
+
+        Args:
+            batch: Inputs, targets and weights, on the device.
+            metrics: What takes in predictions and targets.
+
+        Returns:
+            Mean values by name.
+        """
         try:
             return step_logs(self.compute_loss(batch), batch, metrics)
         except (RuntimeError, TypeError) as error:
@@ -572,7 +650,20 @@ class Trainer:
         self.record = RunRecord.from_json(state["record"], limits=limits)
 
     def save_weights(self, path: str | Path) -> Path:
-        """Save the model's weights and buffers as one safetensors file; return its path."""
+        """Save the model's weights and buffers as one safetensors file; return its path.
+
+        Args:
+            path: The file, by custom ``*.safetensors``; one that is there is replaced.
+
+        Raises:
+            ValueError: If the suffix promises another format.
+            OSError: If it cannot be written; names the path and the bytes it needs.
+
+        Example:
+            >>> import tempfile
+            >>> path = Trainer(nn.Linear(2, 1), loss="mse").save_weights(tempfile.mkdtemp() + "/line.safetensors")
+            >>> Trainer(nn.Linear(2, 1), loss="mse").load_weights(path)
+        """
         check_path("path", path)
         checkpoint.save_weights(Path(path), self.model.state_dict())
         return Path(path)
@@ -599,6 +690,13 @@ class Trainer:
 
         Args:
             x: A few rows of input, from which the shapes come; without it, layers and parameters only.
+
+        Example:
+            >>> text = Trainer(nn.Linear(2, 1), loss="mse").summary(torch.zeros(1, 2))  # doctest: +ELLIPSIS
+            Layer   Type  Output  Parameters  Trainable
+            -------------------------------------------
+            Linear        (1, 1)           3  yes
+            ...
         """
         example = None if x is None else self.place(self._evaluation_loader(x, None, None, 2).peek()).x
         names: Any = self.criterion.name if isinstance(self.criterion, Criterion) else "the model's own"

@@ -42,9 +42,9 @@ def neuron(inputs: Any, weights: Any, bias: float, activation: str = "relu") -> 
 class Perceptron:
     """A neuron with a step, and Rosenblatt's rule (1958) to learn its weights from rows of two classes.
 
-    After each row that it gets wrong the weights move toward it or away from it: ``w += rate * (y - answer) * x``. If a straight line
-    parts the classes, this ends without an error after finitely many mistakes (Novikoff 1962). If none does, as with
-    exclusive or, it never ends, and says so.
+    After each row that it gets wrong the weights move toward it or away from it: ``w += rate * (y - answer) * x``. If a
+    straight line parts the classes, this ends without an error after finitely many mistakes (Novikoff 1962). If none
+    does, as with exclusive or, it never ends, and says so.
 
     Args:
         inputs: How many numbers a row has.
