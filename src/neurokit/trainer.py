@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from neurokit import checkpoint, diagnostics, loop, modes, probe, saved_state
+from neurokit import checkpoint, diagnostics, loop, modes, probe, reduction, saved_state, shared_fit
 from neurokit.arguments import (
     check_count,
     check_flag,
@@ -37,6 +37,7 @@ from neurokit.data.conversion import Conversion
 from neurokit.data.finite import is_finite
 from neurokit.data.inputs import Known, restored_inputs
 from neurokit.data.memory import InMemoryLoader
+from neurokit.data.sharing import dealt_out
 from neurokit.data.sources import Loader, make_loader, refuse_other_rows
 from neurokit.data.targets import Targets, classes_by_name, take_classes
 from neurokit.data.training import Reading
@@ -44,7 +45,7 @@ from neurokit.devices import select_device
 from neurokit.diagnostics import Evaluation, Finding
 from neurokit.diagnostics.rows import Selection, selection
 from neurokit.diagnostics.setup import Answer, compared
-from neurokit.distributed import check_strategy
+from neurokit.distributed import check_strategy, join, own_device, together
 from neurokit.first_look import checked_task, look_at
 from neurokit.history import History
 from neurokit.losses import Criterion, check_takes_two, make_criterion
@@ -69,6 +70,8 @@ from neurokit.rehearsal import undoing
 from neurokit.runtime import Runtime, check_precision, floating_dtype
 from neurokit.seeding import preserved_rng, rng_state, set_rng_state
 from neurokit.show_loop import LoopPlan, show_loop
+from neurokit.shared_fit import SharedFeed, SharedSignals
+from neurokit.shared_runtime import SharedRuntime
 from neurokit.signals import Signals
 from neurokit.signature import signature
 from neurokit.state import TrainingState
@@ -98,7 +101,8 @@ class Trainer:
         device: ``"auto"`` takes CUDA, then MPS, then the CPU; anything else is a torch device.
         precision: ``"fp32"``, ``"bf16"`` or ``"fp16"`` (autocast; the weights stay as they are).
         compile: Compile the model's forward with ``torch.compile``.
-        strategy: ``"auto"`` and ``"none"`` train in this process.
+        strategy: ``"auto"`` trains in this process alone, or, where torchrun started several, in all of them together
+            (``"ddp"``); ``"fsdp"`` shards the weights between them; ``"none"`` always trains alone.
         accumulate: Batches whose gradients add up to one update, exactly as if they were one batch.
         max_grad_norm: Clip the gradients' global norm to this before each update.
 
@@ -146,8 +150,12 @@ class Trainer:
             "max_grad_norm": max_grad_norm,
         }  # fmt: skip
         self.model = model
+        self.steps_itself, self.is_plain = "train_step" in self.overrides, not self.overrides
         self.criterion = make_criterion(loss)
-        self.runtime = Runtime(select_device(device), precision, accumulate, max_grad_norm)
+        place = select_device(own_device(device, strategy))
+        self.group = join(strategy, place)
+        self.wish: str | None = None  # why this process would stop, while the others have not heard of it
+        self.runtime = self._make_runtime(place, precision, accumulate, max_grad_norm)
         self.optimizers: dict[str, Optimizer] = {}
         self.task: Task | dict[str, Task] | None = None
         self.metrics = self._test_metrics = MetricSet.resolve((), Task())
@@ -162,7 +170,7 @@ class Trainer:
         self.chosen = ""  # where in the model's outputs the prediction is, in words
         self._hooks = Hooks((), self)
         self._feed: loop.Feed | None = None
-        self.signals = Signals()
+        self.signals = SharedSignals() if self.group.is_several else Signals()
         self._seeded = self._loaded = False
         self.findings: list[Finding] = []
         self.woken: list[nn.Module] = []  # what the latest evaluation put in train()
@@ -172,8 +180,6 @@ class Trainer:
         self._selections: list[Selection] = []
         self._fit_began = self._epoch_began = 0.0
         self._shown: LoopPlan | None = None
-        self.steps_itself = "train_step" in self.overrides
-        self.is_plain = not self.overrides
         if self.is_plain:
             for one in self.criteria():
                 check_takes_two(one.function)
@@ -187,6 +193,12 @@ class Trainer:
         if compile:
             model.compile()
 
+    def _make_runtime(self, device: torch.device, *how: Any) -> Runtime:
+        if not self.group.is_several:
+            return Runtime(device, *how)
+        several_steps = self.steps_itself and isinstance(self.arguments["optimizer"], Mapping)  # as of a GAN
+        return SharedRuntime(device, *how, self.group, overlaps=not several_steps)
+
     @property
     def optimizer(self) -> Optimizer | dict[str, Optimizer]:
         """The optimizer; where several were given, a dict of them by name."""
@@ -195,6 +207,7 @@ class Trainer:
     # ------------------------------------------------------------------------------------------- fit, evaluate, predict
 
     @suggests_arguments
+    @together
     def fit(
         self,
         x: Any,
@@ -250,6 +263,8 @@ class Trainer:
             class_weight=class_weight, steps_per_epoch=steps_per_epoch, callbacks=callbacks, resume=resume,
             checks=checks, verbose=verbose,
         )  # fmt: skip
+        if self.group.is_several:
+            shared_fit.take_share(self, plan)
         for finding in plan.findings:
             if finding.level == "error":
                 raise finding.as_error()
@@ -261,15 +276,19 @@ class Trainer:
         try:
             with closing(plan.data):
                 loop.fit(self, self._feed, plan.data.validation, plan.hooks, restore)
+            if self.group.is_several:
+                shared_fit.end(self)
         except (TypeError, ValueError, OSError):  # refused by a callback or the first step
             undo()
             raise
         finally:
             self._feed = None
+            self.runtime.detach()
             self.signals.close()
         return self.history
 
     @suggests_arguments
+    @together
     def evaluate(
         self,
         x: Any,
@@ -301,6 +320,8 @@ class Trainer:
         """
         loader = self._judged_loader(x, y, sample_weight, batch_size)
         hooks = Hooks([*listed(callbacks), *progress(verbose, loader.num_batches)], self)
+        if self.group.is_several:
+            loader = dealt_out(loader, self.group.rank, self.group.world)
         with closing(loader):
             logs = loop.eval_epoch(self, loader, hooks)
         diverged = not math.isfinite(logs.get("loss", 0.0))
@@ -391,7 +412,13 @@ class Trainer:
         return (to_numpy(outputs) for outputs in self._outputs(x, batch_size, callbacks, verbose))
 
     def stop(self, reason: str) -> None:
-        """End the present ``fit`` after this batch; its epoch still validates and ends."""
+        """End the present ``fit`` after this batch; its epoch still validates and ends.
+
+        Of several processes each may say so; all end at the same batch, within the next eight.
+        """
+        if self.group.is_several and self.is_fitting:
+            self.wish = str(reason)
+            return
         self.state.stop_reason = str(reason)
 
     # -------------------------------------------------------------------------------------------------------- one batch
@@ -411,7 +438,7 @@ class Trainer:
         runtime.zero_grad()
         output = self.compute_loss(batch)
         loss = require_gradient(output, self.model)
-        runtime.backward(loss, None if runtime.accumulate == 1 else window_weight(output, batch))
+        runtime.backward(loss, window_weight(output, batch) if runtime.weighs else None)
         runtime.step(self._steppers)
         return step_logs(output, batch, self.metrics)
 
@@ -464,7 +491,7 @@ class Trainer:
     def state_dict(self) -> dict[str, Any]:
         """Return everything a run goes on from, from weights and optimizers to history and random streams."""
         names = parameter_names(self.model, self.criteria())
-        return {
+        state = {
             "record": self.record.to_json(),
             "model": self.model.state_dict(),
             "modes": modes.get_modes(self.model),
@@ -483,6 +510,8 @@ class Trainer:
             "inputs": {path: known._asdict() for path, known in self._inputs.items()},
             "rng": rng_state(),
         }
+        whole = self.group.is_several and self.is_fitting
+        return reduction.state_of_all(self.group, state, self.metrics) if whole else state
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take back what ``state_dict`` gave: all of it or, with an error, nothing.
@@ -537,9 +566,12 @@ class Trainer:
             >>> Trainer(nn.Linear(2, 1)).load(folder)
         """
         check_path("folder", folder)
-        saved = checkpoint.write(Path(folder), self.state_dict(), replace=True)
-        self.record.save(saved / "run.json")
-        return saved
+        state = self.state_dict()
+        if self.group.is_first:
+            saved = checkpoint.write(Path(folder), state, replace=True)
+            self.record.save(saved / "run.json")
+        self.group.wait()
+        return Path(folder)
 
     def load(self, folder: str | Path, *, limits: checkpoint.Limits | None = None) -> None:
         """Take back what ``save``, or a ``ModelCheckpoint``, wrote: a checkpoint folder, or a run folder's newest.
@@ -561,7 +593,9 @@ class Trainer:
     def save_weights(self, path: str | Path) -> Path:
         """Save the model's weights and buffers as one safetensors file; return its path."""
         check_path("path", path)
-        checkpoint.save_weights(Path(path), self.model.state_dict())
+        if self.group.is_first:
+            checkpoint.save_weights(Path(path), self.model.state_dict())
+        self.group.wait()
         return Path(path)
 
     def load_weights(self, path: str | Path, *, limits: checkpoint.Limits | None = None) -> None:
@@ -692,6 +726,8 @@ class Trainer:
         self.record.epochs_run = len(self.history.epoch)
         self.record.metrics["last"] = dict(logs)
         self.state.end_epoch()
+        if self.group.is_several:
+            shared_fit.agree(self)
 
     def end_fit(self) -> None:
         """Complete history and record, however the fit ended."""
@@ -708,17 +744,21 @@ class Trainer:
 
     def begin_evaluation(self) -> tuple[RunningMeans, MetricSet]:
         """Fresh means and metrics, so that an evaluation in the middle of an epoch leaves the epoch's own alone."""
+        self.runtime.settle()
         return RunningMeans(self.runtime.device), self._test_metrics.fresh()
 
     def finish_logs(self, means: RunningMeans, metrics: MetricSet) -> dict[str, float]:
         """Return means and metrics as floats: the one host read of an epoch."""
+        trains = means is self.means
+        if self.group.is_several:
+            means, metrics = reduction.over_all(self.group, means, metrics, self.model if trains else None)
         logs = means.compute()
         if isinstance(self.criterion, dict) and all(f"{name}_loss" in logs for name in self.criterion):
             logs["loss"] = sum(logs[f"{name}_loss"] for name in self.criterion)  # each over its own weights
         scores = metrics.compute()
-        if self.steps_itself and means is self.means:  # an own train_step feeds the metrics, or leaves them
+        if self.steps_itself and trains:  # an own train_step feeds the metrics, or leaves them
             scores = {name: value for name, value in scores.items() if not math.isnan(value)}
-        if not logs and self.criterion is None and means is not self.means:
+        if not logs and self.criterion is None and not trains:
             self._note("The model gives no loss in eval mode, so there is no val_loss.")
         return logs | scores
 
@@ -766,12 +806,13 @@ class Trainer:
         """Return the seed of order and split: the resumed run's, else the first fit's, else torch's as it is now."""
         if restored is not None:
             return int(restored["state"]["seed"])
-        return self.state.seed if self._seeded else torch.initial_seed()
+        return int(self.group.gather(self.state.seed if self._seeded else torch.initial_seed())[0])
 
     # ------------------------------------------------------------------------------------------------- how a fit begins
 
     def _begin(self, plan: Plan) -> None:
         """Take over what was planned: from here on things change."""
+        self.wish = None
         tasks = list(plan.asked.values()) if isinstance(plan.asked, dict) else [plan.asked]
         for criterion, task in zip(self.criteria(), tasks, strict=False):
             criterion.class_weight = plan.class_weight
@@ -790,7 +831,8 @@ class Trainer:
         foreign = foreign_parameters(self.optimizers, parameter_names(self.model, self.criteria()))
         if foreign and not replaced:
             self._note(describe_foreign(foreign))
-        self._feed = loop.Feed(self, plan.data.train, cut=plan.arguments["steps_per_epoch"] is not None)
+        feed = SharedFeed if self.group.is_several else loop.Feed
+        self._feed = feed(self, plan.data.train, cut=plan.arguments["steps_per_epoch"] is not None)
         self.history = History(self.monitors)
         self._shown = loop_plan(self, plan.arguments, plan)
         self._fit_began = self._epoch_began = time.perf_counter()
@@ -805,6 +847,8 @@ class Trainer:
             self._note(text)
         if text := plan.beginning():
             logger.warning(text)
+        if self.group.is_several:
+            shared_fit.begin(self)
 
     def _take(self, look: FirstLook, validates: bool) -> None:
         """Take over what the first look told, and name everything this fit will log."""
@@ -857,11 +901,13 @@ class Trainer:
             self._note(
                 f"The resumed run has done {self.state.epoch} of {self.state.epochs} epochs: nothing is left to train."
             )
-        self.means.load_state_dict(state["means"])
-        self.metrics.load_state_dict(state["metrics"])
+        if self.group.is_first:  # what was seen of a half-done epoch is added up again at its end
+            self.means.load_state_dict(state["means"])
+            self.metrics.load_state_dict(state["metrics"])
         if self.state.batch and not isinstance(self._feed.loader, InMemoryLoader):
             self._note(f"Resuming at batch {self.state.batch + 1}: the batches before it are passed over.")
         set_rng_state(state["rng"])
+        reduction.enter_streams(self.group, self.state, state.get("rng_of_ranks", ()))
         state.clear()  # what was read takes as much memory as the run
 
     def _interrupt(self) -> None:
@@ -922,7 +968,9 @@ class Trainer:
             probe.refuse_one_sample(self.model, self.place(loader.peek()).x)
         hooks = Hooks([*listed(callbacks), *progress(verbose, loader.num_batches)], self)
         self._note_untrained()
-        return self._watched(loop.predict_batches(self, loader, hooks), loader)
+        if self.group.is_several:
+            loader = dealt_out(loader, self.group.rank, self.group.world)
+        return reduction.in_turn(self.group, self._watched(loop.predict_batches(self, loader, hooks), loader), loader)
 
     def _watched(self, batches: Iterator[Any], loader: Loader) -> Iterator[Any]:
         """Pass on predictions; say once where the inputs are NaN or infinite, if they are so."""

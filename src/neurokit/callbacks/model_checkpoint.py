@@ -39,6 +39,8 @@ class ModelCheckpoint(Callback):
     and SIGUSR1 and SIGUSR2, SLURM's notice ahead of it, unless you handle these yourself; SIGTERM is then delivered
     under its old handler (exit code 143). A second signal acts at once.
 
+    Of several processes the first writes, what one process would; any number of them goes on from it.
+
     Args:
         folder: The run's folder; made if it is missing.
         monitor: What tells the best; ``None`` is ``val_loss`` when there is validation, else no best is kept.
@@ -134,6 +136,8 @@ class ModelCheckpoint(Callback):
         """Make the folder this run's alone, and find out that it can be written before anything is trained."""
         self._refuse_twins()
         self._place = self.folder.absolute()
+        if not self.trainer.group.is_first:  # one process writes
+            return
         self._lock, self._sound = RunLock(self._place), {}
         try:
             make_folders(self._place)
@@ -176,6 +180,9 @@ class ModelCheckpoint(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         if self._is_ours:
+            return
+        if not self.trainer.group.is_first:
+            self._is_ours = True
             return
         if found := checkpoint.newest(self._place):
             raise FileExistsError(
@@ -225,9 +232,11 @@ class ModelCheckpoint(Callback):
         if best is not None:
             self.best, self._best_step = best, self._last_step
         try:
-            self._keep_folder()
-            path = self._place / checkpoint.step_name(self._last_step)
-            checkpoint.write(path, self.trainer.state_dict(), replace=True)  # an epoch's end replaces its last batch
+            state = self.trainer.state_dict()  # of several processes each gives its part
+            if self.trainer.group.is_first:
+                self._keep_folder()
+                path = self._place / checkpoint.step_name(self._last_step)
+                checkpoint.write(path, state, replace=True)  # an epoch's end replaces its last batch
         except OSError as error:
             self.best, self._best_step, self._last_step = before
             if self._failure is None:  # said once, when it begins to fail
@@ -239,7 +248,8 @@ class ModelCheckpoint(Callback):
             return
         self._failure, self._saved_at = None, _position(self.trainer.state)
         self._is_ours = True
-        self._tidy()
+        if self.trainer.group.is_first:
+            self._tidy()
 
     def _keep_folder(self) -> None:
         """Take the folder again if somebody removed or moved it."""
