@@ -136,8 +136,9 @@ def main():
             expected, found = one.evaluate(a, b, **given), all_of_us.evaluate(a, b, **given)
             assert expected.keys() == found.keys()
             for key in expected:
-                np.testing.assert_allclose(found[key], expected[key], rtol=1e-12, err_msg=f"{rows} rows: {key}")
-        np.testing.assert_array_equal(one.predict(a, batch_size=3), all_of_us.predict(a, batch_size=3))
+                within = 1e-14 if "accuracy" in key else 1e-6  # a float32 forward depends on where its rows lie
+                np.testing.assert_allclose(found[key], expected[key], rtol=within, err_msg=f"{rows} rows: {key}")
+        np.testing.assert_allclose(one.predict(a, batch_size=3), all_of_us.predict(a, batch_size=3), atol=1e-6)
         np.testing.assert_array_equal(one.predict_labels(a), all_of_us.predict_labels(a))
 
     assert type(shared.model) is nn.Sequential
