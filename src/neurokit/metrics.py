@@ -696,7 +696,8 @@ def _joined_states(metric: Any, states: Sequence[Mapping[str, Any]]) -> dict[str
         columns = {name: [state[name] for state in states if state[name] is not None] for name in states[0]}
         return {name: torch.cat(column) if column else None for name, column in columns.items()}
     parts = []
-    for part, saved in zip(_torchmetrics_parts(metric), zip(*(state["parts"] for state in states)), strict=True):
+    of_parts = zip(*(state["parts"] for state in states), strict=True)
+    for part, saved in zip(_torchmetrics_parts(metric), of_parts, strict=True):
         values = {name: [one["state"][name] for one in saved] for name in saved[0]["state"]}
         joined = {
             name: [row for rows in found for row in rows] if isinstance(found[0], list)

@@ -68,7 +68,7 @@ def _check_marks(marks: Sequence[float | None]) -> None:
         raise RuntimeError(
             f"The processes no longer hold the same weights: their norms add up to {', '.join(map(str, known))}, by "
             "rank. Something moved them on one process alone: an optimizer that the trainer does not know, or a "
-            "callback that writes to the model. Give the trainer every optimizer, and change weights on all ranks alike."
+            "callback that writes to the model. Give the trainer every optimizer, and change weights on all ranks."
         )
 
 

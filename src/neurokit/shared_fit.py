@@ -6,7 +6,7 @@ same step happens between two of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +49,7 @@ class SharedFeed(Feed):
                     return
 
     @contextmanager
-    def _taking(self, share: Share, norms: list[nn.Module]) -> Iterator[None]:
+    def _taking(self, share: Share, norms: Sequence[nn.Module]) -> Iterator[None]:
         """Make a step count as its share of the batch; one without rows leaves no trace but its messages."""
         trainer = self.trainer
         runtime: SharedRuntime = trainer.runtime  # type: ignore[assignment]
@@ -124,11 +124,6 @@ def take_share(trainer: Trainer, plan: Plan) -> None:
             "LBFGS evaluates the loss as often as each process's own rows ask for, so several processes would fall out "
             "of step. Train in one process, strategy='none', or with optimizer='adam'."
         )
-    if trainer.arguments["compile"]:
-        raise ValueError(
-            "compile=True is for one process so far: the reducer of several is attached to the model's forward, which "
-            "is compiled away. Pass compile=False, or strategy='none'."
-        )
     batch_norm = modes.trains_batch_norm(trainer.model)
     train = shared_out(data.train, group.rank, group.world, batch_norm=batch_norm)
     if data.validation is not None:
@@ -141,7 +136,7 @@ def take_share(trainer: Trainer, plan: Plan) -> None:
                 "note",
                 f"BatchNorm takes statistics of each process's rows, 1/{group.world} of a batch. They are "
                 "not those of one process; GroupNorm's would be.",
-            )  # fmt: skip
+            )
         )
 
 
@@ -162,7 +157,7 @@ def end(trainer: Trainer) -> None:
         trainer.tell(
             Finding(
                 "note",
-                f"{len(missing)} trainable parameter tensors got no gradient, {missing[0]} among them, so the processes "
+                f"{len(missing)} trainable parameter tensors got no gradient, {missing[0]} among them, so processes "
                 "average after the backward pass instead of during it. Freeze them: requires_grad_(False).",
             )
         )

@@ -32,6 +32,7 @@ class SharedRuntime(Runtime):
         precision: Precision,
         accumulate: int,
         max_grad_norm: float | None,
+        *,
         group: Group,
         overlaps: bool,
     ) -> None:

@@ -67,11 +67,11 @@ from neurokit.predictions import joined, labels_of, probabilities, to_numpy
 from neurokit.probe import FirstLook, call
 from neurokit.record import RunRecord
 from neurokit.rehearsal import undoing
-from neurokit.runtime import Runtime, check_precision, floating_dtype
+from neurokit.runtime import Precision, Runtime, check_precision, floating_dtype
 from neurokit.seeding import preserved_rng, rng_state, set_rng_state
-from neurokit.show_loop import LoopPlan, show_loop
 from neurokit.shared_fit import SharedFeed, SharedSignals
 from neurokit.shared_runtime import SharedRuntime
+from neurokit.show_loop import LoopPlan, show_loop
 from neurokit.signals import Signals
 from neurokit.signature import signature
 from neurokit.state import TrainingState
@@ -193,11 +193,20 @@ class Trainer:
         if compile:
             model.compile()
 
-    def _make_runtime(self, device: torch.device, *how: Any) -> Runtime:
+    def _make_runtime(
+        self, device: torch.device, precision: Precision, accumulate: int, max_grad_norm: float | None
+    ) -> Runtime:
         if not self.group.is_several:
-            return Runtime(device, *how)
+            return Runtime(device, precision, accumulate, max_grad_norm)
+        if self.arguments["compile"]:
+            raise ValueError(
+                "compile=True is for one process so far: of several, the reducer is attached to the model's forward, "
+                "which would be compiled away. Pass compile=False, or strategy='none'."
+            )
         several_steps = self.steps_itself and isinstance(self.arguments["optimizer"], Mapping)  # as of a GAN
-        return SharedRuntime(device, *how, self.group, overlaps=not several_steps)
+        return SharedRuntime(
+            device, precision, accumulate, max_grad_norm, group=self.group, overlaps=not several_steps
+        )
 
     @property
     def optimizer(self) -> Optimizer | dict[str, Optimizer]:

@@ -7,8 +7,9 @@ import functools
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
 import torch
@@ -79,10 +80,11 @@ class Several(Group):
         self.device = device
         # Small things are said over the CPU, so that saying them never waits for a GPU.
         plain = dist.get_backend() == "gloo"
-        self._talk = None if plain else dist.new_group(backend="gloo", timeout=environment.patience())
+        self._talk: Any = None if plain else dist.new_group(backend="gloo", timeout=environment.patience())
         self._store = private.default_store()
         self._number = 0  # of what is done together, the same in every process
         self._depth = 0
+        self._failed: int | None = None  # what was done when this process failed by itself
         self.is_broken = False
         if not self.is_first:  # one process speaks
             logging.getLogger("neurokit").addFilter(_is_grave)
@@ -140,16 +142,17 @@ class Several(Group):
         self._depth += 1
         if self._depth == 1:
             self._number += 1
+            self._refuse_out_of_step()
         try:
             yield
         except BaseException as error:
             if self._depth > 1:
                 raise
-            broke = self.is_broken or private.is_broken_talk(error)
-            self.is_broken = True
-            if not broke:
+            if not (self.is_broken or private.is_broken_talk(error)):
                 self._tell("failed", f"{type(error).__name__}: {error}"[:500])
+                self._failed = self._number
                 raise
+            self.is_broken = True
             raise RuntimeError(self._why(what)) from error
         finally:
             self._depth -= 1
@@ -163,6 +166,18 @@ class Several(Group):
             self.is_broken = True
             raise
 
+    def _refuse_out_of_step(self) -> None:
+        """Go on after a failure only if all processes had it, as when each refuses the same argument."""
+        if self._failed is None:
+            return
+        end = time.monotonic() + _GRACE
+        while len(self._told("failed", self._failed)) < self.world and not self.is_broken:
+            if time.monotonic() > end:
+                self.is_broken = True
+            time.sleep(0.01)
+        self._refuse_broken()
+        self._failed = None
+
     def _refuse_broken(self) -> None:
         if self.is_broken:
             raise RuntimeError(
@@ -172,16 +187,15 @@ class Several(Group):
 
     def _tell(self, kind: str, text: str) -> None:
         """Leave a word for the others in the store, which outlives this process; where that fails, they time out."""
-        try:
+        with suppress(Exception):  # what is being said is another exception
             self._store.set(f"neurokit/{self._number}/{kind}/{self.rank}", text)
-        except Exception:  # noqa: BLE001, S110  what is being said is another exception
-            pass
 
-    def _told(self, kind: str) -> dict[int, str]:
-        """What the others left in the store."""
+    def _told(self, kind: str, number: int | None = None) -> dict[int, str]:
+        """What was left in the store of what is done now, or was."""
+        number = self._number if number is None else number
         found = {}
         for rank in range(self.world):
-            key = f"neurokit/{self._number}/{kind}/{rank}"
+            key = f"neurokit/{number}/{kind}/{rank}"
             if self._store.check([key]):
                 found[rank] = self._store.get(key).decode(errors="replace")
         return found
@@ -194,12 +208,14 @@ class Several(Group):
             while not (failed := self._told("failed")) and time.monotonic() < end:
                 time.sleep(0.05)
             silent = sorted(set(range(self.world)) - self._told("stuck").keys() - failed.keys())
-        except Exception:  # noqa: BLE001  the store went with the process that kept it
+        except Exception:
             failed, silent = {}, []
         waiting = f"Rank {self.rank} was in {what} and lost the others. "
         if failed:
-            rank, message = next(iter(failed.items()))
-            return f"{waiting}Rank {rank} failed with {message} Its own traceback says where; mend that and start anew."
+            rank, message = next((rank, text.rstrip(".")) for rank, text in failed.items())
+            return (
+                f"{waiting}Rank {rank} failed with {message}. Its own traceback says where; mend that and start anew."
+            )
         named = f"rank {silent[0]}" if len(silent) == 1 else f"ranks {', '.join(map(str, silent))}"
         if not silent:
             named = "another rank"
@@ -216,11 +232,32 @@ def together(method: Callable[Concatenate[Any, Parameters], Result]) -> Callable
     """Make a method of an owner that has a ``group`` something that the processes do together."""
 
     @functools.wraps(method)
-    def done(self: Any, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
-        with self.group.doing(method.__name__):
-            return method(self, *args, **kwargs)
+    def done(owner: Any, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        with owner.group.doing(method.__name__):
+            return method(owner, *args, **kwargs)
 
     return done
+
+
+def by_the_first(write: Callable[Concatenate[Any, Any, Parameters], Path]) -> Callable[..., Path]:
+    """Have the first process write what an owner of a ``group`` is written as; the others wait until it is there."""
+
+    @functools.wraps(write)
+    def written(owner: Any, folder: Any, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Path:
+        group = getattr(owner, "group", None)
+        if group is None or not group.is_several:
+            return write(owner, folder, *args, **kwargs)
+        with group.doing(write.__name__):
+            if group.is_first:
+                owner.group = Group()  # what it asks the owner meanwhile, it asks alone
+                try:
+                    write(owner, folder, *args, **kwargs)
+                finally:
+                    owner.group = group
+            group.wait()
+        return Path(folder)
+
+    return written
 
 
 def join(strategy: str, device: torch.device) -> Group:
@@ -253,8 +290,9 @@ def _meet(device: torch.device) -> None:
         how["device_id"] = device
     if (place := environment.agents_store()) is not None:
         host, port, attempt = place
-        store = dist.TCPStore(host, port, is_master=False, timeout=timedelta(minutes=5))
-        how |= {"store": dist.PrefixStore(f"neurokit/{attempt}", store), "world_size": environment.world_size()}
+        store: Any = dist.TCPStore(host, port, is_master=False, timeout=timedelta(minutes=5))  # type: ignore[attr-defined]
+        within: Any = dist.PrefixStore  # type: ignore[attr-defined]
+        how |= {"store": within(f"neurokit/{attempt}", store), "world_size": environment.world_size()}
         how["rank"] = environment.rank()
     dist.init_process_group(**how)
 

@@ -20,7 +20,8 @@ _BUCKET = 250 * 2**20  # bytes broadcast at once, as DistributedDataParallel has
 def reducer(module: nn.Module) -> DistributedDataParallel:
     """Return torch's reducer for a module; buffers are left alone, under either of the names that torch has for it."""
     named = "forward_sync_buffers" in inspect.signature(DistributedDataParallel.__init__).parameters
-    return DistributedDataParallel(module, **{"forward_sync_buffers" if named else "broadcast_buffers": False})
+    left: dict[str, Any] = {"forward_sync_buffers" if named else "broadcast_buffers": False}
+    return DistributedDataParallel(module, **left)
 
 
 def before_forward(ddp: DistributedDataParallel, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -36,7 +37,8 @@ def after_forward(ddp: DistributedDataParallel, output: Any) -> Any:
 def broadcast(tensors: Sequence[Tensor]) -> None:
     """Give every process rank 0's tensors, many in one message."""
     if tensors:
-        distributed._broadcast_coalesced(distributed.distributed_c10d._get_default_group(), list(tensors), _BUCKET, 0)
+        send: Any = distributed._broadcast_coalesced  # type: ignore[attr-defined]
+        send(distributed.distributed_c10d._get_default_group(), list(tensors), _BUCKET, 0)
 
 
 def default_store() -> Any:

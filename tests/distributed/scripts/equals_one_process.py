@@ -78,7 +78,13 @@ def fitted(kind=nk.Trainer, make=network, given=None, trainer=None, fit=None, st
     made = {"loss": "cross_entropy", "optimizer": "adam", "metrics": ["accuracy", "f1", "roc_auc"], "device": "cpu"}
     one = kind(make(), **{**made, **(trainer or {})}, strategy=strategy)
     x, y, _ = data()
-    arguments = {"epochs": 5, "batch_size": 10, "verbose": 0, "checks": {"shared-rows": False}, "validation_data": data(57)[:2]} | (fit or {})
+    arguments = {
+        "epochs": 5,
+        "batch_size": 10,
+        "verbose": 0,
+        "checks": {"shared-rows": False},
+        "validation_data": data(57)[:2],
+    } | (fit or {})
     history = one.fit(*((x, y) if given is None else given()), **arguments)
     return one, history
 
@@ -107,7 +113,9 @@ def main():
     compare("a rank without rows", fit={"batch_size": 34, "epochs": 15})
     compare("accumulated", trainer={"accumulate": 3})
     compare("clipped", trainer={"max_grad_norm": 0.05, "optimizer": partial(torch.optim.SGD, lr=0.5)})
-    compare("accumulated, clipped", trainer={"accumulate": 4, "max_grad_norm": 0.1}, fit={"batch_size": 17, "epochs": 8})
+    compare(
+        "accumulated, clipped", trainer={"accumulate": 4, "max_grad_norm": 0.1}, fit={"batch_size": 17, "epochs": 8}
+    )
     compare("weighted", fit={"sample_weight": weight}, trainer={"metrics": ["accuracy"]})
     compare("weighted, accumulated", fit={"sample_weight": weight}, trainer={"accumulate": 2, "metrics": ["accuracy"]})
     compare("class weights", fit={"class_weight": {0: 1.0, 1: 2.0, 2: 5.0}})
@@ -143,7 +151,8 @@ def main():
 
     assert type(shared.model) is nn.Sequential
     assert list(shared.model.state_dict()) == list(alone.model.state_dict())
-    assert not shared.model._forward_pre_hooks and not shared.model._forward_hooks
+    assert not shared.model._forward_pre_hooks
+    assert not shared.model._forward_hooks
     again = torch.rand(1)
     assert all(one == again for one in shared.group.gather(again)), "what a script draws next differs"
     print(f"rank {rank} of {world} is done", flush=True)
