@@ -126,7 +126,7 @@ def take_share(trainer: Trainer, plan: Plan) -> None:
         )
     batch_norm = modes.trains_batch_norm(trainer.model)
     train = shared_out(data.train, group.rank, group.world, batch_norm=batch_norm)
-    if data.validation is not None:
+    if data.validation is not None and not trainer.shards:
         data.validation = dealt_out(data.validation, group.rank, group.world, "validation_data")
     check_alike(trainer, plan)
     data.train = train

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from neurokit.distributed import Averaging, Group
+from neurokit.distributed.sharding import Sharding
 from neurokit.runtime import Precision, Rows, Runtime
 
 
@@ -38,7 +39,7 @@ class SharedRuntime(Runtime):
     ) -> None:
         super().__init__(device, precision, accumulate, max_grad_norm)
         self.group = group
-        self.engine = Averaging(group, overlaps=overlaps, closes=self._is_closing)
+        self.engine: Averaging | Sharding = Averaging(group, overlaps=overlaps, closes=self._is_closing)
         self._rows = self._whole = 1
         self._known: int | None = 0  # rows of the open window in all processes; None: its weights must be added up
         self._divides = True  # whether the open window is of means
@@ -99,7 +100,8 @@ class SharedRuntime(Runtime):
         if self._known is not None:
             return float(self._known)
         weight = torch.as_tensor(self._window_weight, device=self.device).double()
-        return self.group.add_up(weight).float()
+        total = self.group.add_up(weight).float()
+        return float(total) if isinstance(self.engine, Sharding) else total  # a DTensor is divided by numbers only
 
     def settle(self) -> None:
         """Give every process the first one's running statistics, for an evaluation."""

@@ -46,6 +46,7 @@ from neurokit.diagnostics import Evaluation, Finding
 from neurokit.diagnostics.rows import Selection, selection
 from neurokit.diagnostics.setup import Answer, compared
 from neurokit.distributed import check_strategy, join, own_device, together
+from neurokit.distributed.sharding import Sharding, divided, divided_states, shard, whole
 from neurokit.first_look import checked_task, look_at
 from neurokit.history import History
 from neurokit.losses import Criterion, check_takes_two, make_criterion
@@ -188,6 +189,9 @@ class Trainer:
         model.to(self.runtime.device)
         for one in self.criteria():
             one.to(self.runtime.device, floating_dtype(model))
+        self.shards = self.group.is_several and strategy == "fsdp"
+        if self.shards:
+            self._shard(optimizer)
         if not probe.has_lazy_parameters(model):
             self._make_optimizers()
         if compile:
@@ -203,10 +207,26 @@ class Trainer:
                 "compile=True is for one process so far: of several, the reducer is attached to the model's forward, "
                 "which would be compiled away. Pass compile=False, or strategy='none'."
             )
+        if self.arguments["strategy"] == "fsdp":
+            runtime = SharedRuntime(device, precision, accumulate, max_grad_norm, group=self.group, overlaps=False)
+            runtime.engine = Sharding(self.group.world)
+            return runtime
         several_steps = self.steps_itself and isinstance(self.arguments["optimizer"], Mapping)  # as of a GAN
-        return SharedRuntime(
-            device, precision, accumulate, max_grad_norm, group=self.group, overlaps=not several_steps
-        )
+        return SharedRuntime(device, precision, accumulate, max_grad_norm, group=self.group, overlaps=not several_steps)
+
+    def _shard(self, optimizer: Any) -> None:
+        """Divide the weights between the processes, before an optimizer takes them."""
+        made = list(optimizer.values()) if isinstance(optimizer, Mapping) else [optimizer]
+        if any(isinstance(one, Optimizer) for one in made):
+            raise ValueError(
+                "strategy='fsdp' divides the weights between the processes, and an optimizer that was made before holds "
+                "whole ones. Pass optimizer='adam', a class, or a factory: functools.partial(torch.optim.AdamW, lr=1e-3)."
+            )
+        if probe.has_lazy_parameters(self.model):
+            raise ValueError(
+                "strategy='fsdp' divides weights, and lazy ones have no shape yet. Run the model once: model(x[:1])."
+            )
+        shard(self.model)
 
     @property
     def optimizer(self) -> Optimizer | dict[str, Optimizer]:
@@ -270,7 +290,7 @@ class Trainer:
             self, x, y, batch_size=batch_size, epochs=epochs, validation_data=validation_data,
             validation_split=validation_split, shuffle=shuffle, sample_weight=sample_weight,
             class_weight=class_weight, steps_per_epoch=steps_per_epoch, callbacks=callbacks, resume=resume,
-            checks=checks, verbose=verbose,
+            checks=False if self.shards else checks, verbose=verbose,  # no process sees a whole weight
         )  # fmt: skip
         if self.group.is_several:
             shared_fit.take_share(self, plan)
@@ -329,7 +349,7 @@ class Trainer:
         """
         loader = self._judged_loader(x, y, sample_weight, batch_size)
         hooks = Hooks([*listed(callbacks), *progress(verbose, loader.num_batches)], self)
-        if self.group.is_several:
+        if self.group.is_several and not self.shards:
             loader = dealt_out(loader, self.group.rank, self.group.world)
         with closing(loader):
             logs = loop.eval_epoch(self, loader, hooks)
@@ -519,8 +539,10 @@ class Trainer:
             "inputs": {path: known._asdict() for path, known in self._inputs.items()},
             "rng": rng_state(),
         }
-        whole = self.group.is_several and self.is_fitting
-        return reduction.state_of_all(self.group, state, self.metrics) if whole else state
+        if self.shards:
+            state = whole(state)
+        together = self.group.is_several and self.is_fitting
+        return reduction.state_of_all(self.group, state, self.metrics) if together else state
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take back what ``state_dict`` gave: all of it or, with an error, nothing.
@@ -540,8 +562,10 @@ class Trainer:
                 f"The state holds the optimizers {sorted(state['optimizers'])}, and this trainer has "
                 f"{sorted(self.optimizers)}. Build the trainer as the saved one was."
             )
-        checkpoint.match(self.model, state["model"])
         names = parameter_names(self.model, self.criteria())
+        if self.shards:
+            state = self._divided(state, names)
+        checkpoint.match(self.model, state["model"])
         for name, one in self.optimizers.items():
             checkpoint.match_optimizer(one, names, state["optimizers"][name])
         for criterion, own in zip(self.criteria(), state.get("losses", []), strict=False):
@@ -560,6 +584,15 @@ class Trainer:
         take_classes(self._targets, state.get("classes"))
         self.task = None  # told again from the next data, with these labels
         self._inputs = restored_inputs(state.get("inputs"))
+
+    def _divided(self, state: Mapping[str, Any], names: Mapping[nn.Parameter, str]) -> dict[str, Any]:
+        """A state of whole tensors as this process holds its part of it."""
+        parameters = {name: one for one, name in names.items()}
+        optimizers = {
+            name: {**one, "state": divided_states(parameters, one["state"])}
+            for name, one in state["optimizers"].items()
+        }
+        return {**state, "model": divided(self.model.state_dict(), state["model"]), "optimizers": optimizers}
 
     def save(self, folder: str | Path) -> Path:
         """Save the whole trainer as a folder of safetensors and JSON, in one step; return the folder.
@@ -602,8 +635,9 @@ class Trainer:
     def save_weights(self, path: str | Path) -> Path:
         """Save the model's weights and buffers as one safetensors file; return its path."""
         check_path("path", path)
+        weights = whole(self.model.state_dict()) if self.shards else self.model.state_dict()
         if self.group.is_first:
-            checkpoint.save_weights(Path(path), self.model.state_dict())
+            checkpoint.save_weights(Path(path), weights)
         self.group.wait()
         return Path(path)
 
@@ -619,6 +653,8 @@ class Trainer:
         """
         check_path("path", path)
         weights = checkpoint.load_weights(Path(path), limits=limits)
+        if self.shards:
+            weights = divided(self.model.state_dict(), weights)
         checkpoint.load_module(self.model, weights, f"The weights in {path}")
         self._loaded = True
 
@@ -759,8 +795,10 @@ class Trainer:
     def finish_logs(self, means: RunningMeans, metrics: MetricSet) -> dict[str, float]:
         """Return means and metrics as floats: the one host read of an epoch."""
         trains = means is self.means
-        if self.group.is_several:
-            means, metrics = reduction.over_all(self.group, means, metrics, self.model if trains else None)
+        if self.group.is_several and (trains or not self.shards):
+            means, metrics = reduction.over_all(
+                self.group, means, metrics, self.model if trains and not self.shards else None
+            )
         logs = means.compute()
         if isinstance(self.criterion, dict) and all(f"{name}_loss" in logs for name in self.criterion):
             logs["loss"] = sum(logs[f"{name}_loss"] for name in self.criterion)  # each over its own weights
@@ -977,9 +1015,11 @@ class Trainer:
             probe.refuse_one_sample(self.model, self.place(loader.peek()).x)
         hooks = Hooks([*listed(callbacks), *progress(verbose, loader.num_batches)], self)
         self._note_untrained()
-        if self.group.is_several:
-            loader = dealt_out(loader, self.group.rank, self.group.world)
-        return reduction.in_turn(self.group, self._watched(loop.predict_batches(self, loader, hooks), loader), loader)
+        dealt = loader
+        if self.group.is_several and not self.shards:  # where weights are divided, all compute all
+            dealt = dealt_out(loader, self.group.rank, self.group.world)
+        outputs = self._watched(loop.predict_batches(self, dealt, hooks), dealt)
+        return outputs if dealt is loader else reduction.in_turn(self.group, outputs, loader)
 
     def _watched(self, batches: Iterator[Any], loader: Loader) -> Iterator[Any]:
         """Pass on predictions; say once where the inputs are NaN or infinite, if they are so."""
