@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
 from neurokit.distributed import Averaging, Group
-from neurokit.distributed.sharding import Sharding
 from neurokit.runtime import Precision, Rows, Runtime
+
+if TYPE_CHECKING:
+    from neurokit.distributed.sharding import Sharding
 
 
 class SharedRuntime(Runtime):
@@ -101,7 +103,7 @@ class SharedRuntime(Runtime):
             return float(self._known)
         weight = torch.as_tensor(self._window_weight, device=self.device).double()
         total = self.group.add_up(weight).float()
-        return float(total) if isinstance(self.engine, Sharding) else total  # a DTensor is divided by numbers only
+        return float(total) if self.engine.divides_by_numbers else total
 
     def settle(self) -> None:
         """Give every process the first one's running statistics, for an evaluation."""

@@ -219,8 +219,8 @@ class Trainer:
         made = list(optimizer.values()) if isinstance(optimizer, Mapping) else [optimizer]
         if any(isinstance(one, Optimizer) for one in made):
             raise ValueError(
-                "strategy='fsdp' divides the weights between the processes, and an optimizer that was made before holds "
-                "whole ones. Pass optimizer='adam', a class, or a factory: functools.partial(torch.optim.AdamW, lr=1e-3)."
+                "strategy='fsdp' divides the weights between the processes, and an optimizer made before holds whole "
+                "ones. Pass optimizer='adam', a class, or a factory: functools.partial(torch.optim.AdamW, lr=1e-3)."
             )
         if probe.has_lazy_parameters(self.model):
             raise ValueError(

@@ -120,8 +120,9 @@ def shared_out(loader: Loader, rank: int, world: int, *, batch_norm: bool) -> Sh
     size = loader.batch_size if isinstance(loader, InMemoryLoader) else loader.sampling.size  # type: ignore[attr-defined]
     if batch_norm and size is not None and size < 2 * world:
         raise ValueError(
-            f"batch_size={size} leaves a process {size // world} rows or fewer, and BatchNorm takes the mean and variance "
-            f"of a process's own rows. Pass batch_size={2 * world} or more, {16 * world} to learn well, or use GroupNorm."
+            f"batch_size={size} leaves a process {size // world} rows or fewer, and BatchNorm takes the mean and "
+            f"variance of a process's own rows. Pass batch_size={2 * world} or more, {16 * world} to learn well, or "
+            "use GroupNorm."
         )
     if isinstance(loader, InMemoryLoader):
         return SharedMemory(loader, rank, world)

@@ -33,6 +33,8 @@ class Averaging:
         share: What this process's gradients count in the sum.
     """
 
+    divides_by_numbers = False
+
     def __init__(self, group: Group, *, overlaps: bool, closes: Callable[[], bool]) -> None:
         self.group, self.overlaps, self._closes = group, overlaps, closes
         self.share: Tensor | float = 1.0

@@ -12,8 +12,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.distributed.fsdp import FSDPModule, fully_shard
-from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.optim import Optimizer
 
 from neurokit.distributed import private
@@ -23,6 +21,8 @@ from neurokit.tree import map_tensors
 
 def shard(module: nn.Module) -> None:
     """Divide a module's weights, those of the first process, between all of them. Optimizers are made afterwards."""
+    from torch.distributed.fsdp import FSDPModule, fully_shard  # half a second, which one process does not pay
+
     if isinstance(module, FSDPModule):
         return
     private.broadcast([one.detach() for one in (*module.parameters(), *module.buffers())])
@@ -66,6 +66,7 @@ class Sharding:
     """
 
     missing: tuple[str, ...] = ()
+    divides_by_numbers = True  # a DTensor takes no tensor of another kind
 
     def __init__(self, world: int) -> None:
         self.world = world
@@ -103,18 +104,20 @@ class _Weighed(torch.autograd.Function):
     """A tensor whose gradient is multiplied by a process's share, as it is when the gradient comes."""
 
     @staticmethod
-    def forward(context: Any, tensor: Tensor, engine: Sharding) -> Tensor:  # type: ignore[override]
+    def forward(context: Any, tensor: Tensor, engine: Sharding) -> Tensor:
         context.engine = engine
         return tensor.view_as(tensor)
 
     @staticmethod
-    def backward(context: Any, gradient: Tensor) -> Any:  # type: ignore[override]
+    def backward(context: Any, gradient: Tensor) -> Any:
         engine: Sharding = context.engine
         return shared(gradient * engine.world, engine.share), None
 
 
 def whole(state: Any) -> Any:
     """Return a state with every tensor whole, in each process. Each must call it."""
+    from torch.distributed.tensor import DTensor
+
     return map_tensors(lambda one: one.full_tensor() if isinstance(one, DTensor) else one, state)
 
 
@@ -132,6 +135,8 @@ def divided_states(parameters: Mapping[str, Tensor], states: Mapping[str, Any]) 
 
 
 def _like(own: Any, value: Any) -> Any:
+    from torch.distributed.tensor import DTensor, distribute_tensor
+
     if not isinstance(own, DTensor) or not isinstance(value, Tensor) or value.shape != own.shape:
         return value
     return distribute_tensor(value.to(own.device), own.device_mesh, own.placements, src_data_rank=None)

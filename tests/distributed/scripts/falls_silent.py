@@ -1,4 +1,4 @@
-"""Run by torchrun: rank 1 raises, hangs, or was given something else; what every rank says of it goes to OUT."""
+"""Run by torchrun: rank 1 raises or hangs, or only one rank has something to say; what each rank says goes to OUT."""
 
 import os
 import signal
@@ -12,52 +12,59 @@ from torch import nn
 
 import neurokit as nk
 
-how, out = sys.argv[1:3]
+how, out = sys.argv[1], Path(sys.argv[2])
 rank = int(os.environ["RANK"])
 
 
 class AtStep5(nk.Callback):
+    def __init__(self, act):
+        self.act = act
+
     def on_train_batch_end(self, batch, logs=None):
-        if self.trainer.state.step != 5 or rank != 1:
-            return
-        if how == "raises":
-            raise ValueError("the disk of rank 1 is full")
-        if how == "hangs":
-            time.sleep(600)
-        if how == "stops":
-            self.trainer.stop("rank 1 has seen enough")
-        if how == "is told to end":
-            os.kill(os.getpid(), signal.SIGTERM)
+        if self.trainer.state.step == 5 and rank == 1:
+            self.act(self.trainer)
 
 
-class OnOneRank(nk.Callback):
-    def on_train_batch_end(self, batch, logs=None):
-        if rank == 1:
-            with torch.no_grad():
-                self.model.weight.mul_(1.01)
+def full(trainer):
+    raise ValueError("the disk of rank 1 is full.")
 
 
-numbers = np.random.default_rng(rank if how == "draws other data" else 0)
-x = numbers.normal(size=(91 if how == "has fewer rows" and rank == 1 else 100, 4)).astype("float32")
-y = x.sum(1)
-trainer = nk.Trainer(nn.Linear(4, 1), loss="mse", device="cpu")
-callbacks = [AtStep5()]
-if how == "moves its own weights":
-    callbacks.append(OnOneRank())
-if how == "is told to end":
-    callbacks.append(nk.ModelCheckpoint(Path(out) / "run"))
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+@torch.no_grad()
+def move(trainer):
+    trainer.model.weight.mul_(1.01)
+
+
+def told(*callbacks, rows=100, seed=0):
+    """What a fit ends with on this rank, in words."""
+    numbers = np.random.default_rng(seed)
+    x = numbers.normal(size=(rows, 4)).astype("float32")
+    trainer = nk.Trainer(nn.Linear(4, 1), loss="mse", device="cpu")
+    try:
+        history = trainer.fit(x, x.sum(1), batch_size=4, epochs=3, callbacks=callbacks, verbose=0, checks=False)
+    except SystemExit:
+        return f"ended after {trainer.state.step} steps"
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return f"{history.stop_reason} after {trainer.state.step} steps"
+
+
 began = time.monotonic()
-said = "nothing"
-try:
-    history = trainer.fit(x, y, batch_size=4, epochs=3, callbacks=callbacks, verbose=0, checks=False)
-    said = f"{history.stop_reason} after {trainer.state.step} steps, {history.epoch}"
-except SystemExit:
-    said = f"ended after {trainer.state.step} steps"
-except BaseException as error:
-    said = f"{type(error).__name__}: {error}"
-    print(f"rank {rank}, {time.monotonic() - began:.1f} s: {said}", flush=True)
-Path(out, f"{rank}.txt").write_text(said)
-if how == "hangs":
-    os._exit(0)
-time.sleep(4)  # so that each rank speaks before torchrun ends them all
+if how == "raises":
+    said = [told(AtStep5(full))]
+elif how == "hangs":
+    said = [told(AtStep5(lambda trainer: time.sleep(600)))]
+else:
+    said = [
+        told(rows=91 if rank == 1 else 100),
+        told(seed=rank),
+        told(AtStep5(move)),
+        told(AtStep5(lambda trainer: trainer.stop("rank 1 has seen enough"))),
+    ]
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
+    said.append(told(AtStep5(lambda trainer: os.kill(os.getpid(), signal.SIGTERM)), nk.ModelCheckpoint(out / "run")))
+Path(out, f"{rank}.txt").write_text("\n".join(said))
+print(f"rank {rank}, {time.monotonic() - began:.1f} s:", *said, sep="\n  ", flush=True)
+if how == "raises" and rank == 1:
+    os._exit(0)  # as an exception would end it, but torchrun gives rank 0 time to speak
+if how == "hangs" and rank == 0:
+    sys.exit(1)  # torchrun ends the one that hangs

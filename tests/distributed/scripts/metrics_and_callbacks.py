@@ -150,8 +150,9 @@ def adversaries():
 def refusals():
     def refused(error, text, given=(x, values / 100), fit=None, **how):
         with pytest.raises(error, match=text):
-            trainer = nk.Trainer(how.pop("model", None) or net(), loss="mse", device="cpu", **how)
-            trainer.fit(*given, **({"verbose": 0} | (fit or {})))
+            nk.Trainer(how.pop("model", None) or net(), loss="mse", device="cpu", **how).fit(
+                *given, verbose=0, **(fit or {})
+            )
 
     refused(TypeError, "is a stream", given=(iter([(x, values)]),))
     refused(ValueError, "LBFGS", optimizer="lbfgs")
