@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from neurokit import modes
 from neurokit.data.batch import Batch
-from neurokit.data.sharing import Share, SharedLoader, dealt_out, shared_out
+from neurokit.data.sharing import Share, SharedLoader, SharedMemory, dealt_out, shared_out
 from neurokit.diagnostics import Finding
 from neurokit.loop import Feed
 from neurokit.optimizers import needs_closure
@@ -53,7 +53,8 @@ class SharedFeed(Feed):
         """Make a step count as its share of the batch; one without rows leaves no trace but its messages."""
         trainer = self.trainer
         runtime: SharedRuntime = trainer.runtime  # type: ignore[assignment]
-        runtime.begin_step(share.rows, share.whole)
+        alike = trainer.is_plain and isinstance(self.loader, SharedMemory)
+        runtime.begin_step(share.rows, share.whole, alike=alike)
         if norms:
             runtime.engine.share_buffers()
         awake = [one for one in norms if one.training] if share.rows < 2 else []  # too few to vary

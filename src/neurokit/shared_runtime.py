@@ -43,16 +43,28 @@ class SharedRuntime(Runtime):
         self.group = group
         self.engine: Averaging | Sharding = Averaging(group, overlaps=overlaps, closes=self._is_closing)
         self._rows = self._whole = 1
-        self._known: int | None = 0  # rows of the open window in all processes; None: its weights must be added up
+        self._alike = False
+        self._known: float | None = (
+            0.0  # the weight of the open window in all processes; None: its weights must be added up
+        )
         self._divides = True  # whether the open window is of means
 
     def _is_closing(self) -> bool:
         return self.closes
 
-    def begin_step(self, rows: int, whole: int) -> None:
-        """Take a share of a batch: ``rows`` of its ``whole`` rows, or none, and a row that counts nothing."""
-        self._rows, self._whole = rows, whole
+    def begin_step(self, rows: int, whole: int, *, alike: bool) -> None:
+        """Take a share of a batch: ``rows`` of its ``whole`` rows, or none, and a row that counts nothing.
+
+        ``alike`` says that rows have one shape in all processes, so that a loss counts as much in each of them.
+        """
+        self._rows, self._whole, self._alike = rows, whole, alike
         self.engine.share = rows / whole
+
+    def _in_rows(self, weight: Tensor | float | str | None) -> float | None:
+        """What a row of this process weighs, where it weighs the same in the others; ``None`` where nobody knows."""
+        if weight is None or isinstance(weight, Rows):
+            return 1.0
+        return weight / max(self._rows, 1) if self._alike and isinstance(weight, int) else None
 
     def backward(self, loss: Tensor, weight: Tensor | float | str | None = None) -> None:
         """Compute gradients of this process's part of a mean.
@@ -66,7 +78,7 @@ class SharedRuntime(Runtime):
             return
         if isinstance(weight, str):
             self.engine.share = float(self._rows > 0)
-        elif weight is not None and not isinstance(weight, Rows):
+        elif self._in_rows(weight) is None:
             own = torch.as_tensor(weight, device=self.device).detach().double() * (self._rows > 0)
             whole = self.group.add_up(own)
             self.engine.share = torch.where(whole == 0, 0, own / whole)
@@ -76,15 +88,15 @@ class SharedRuntime(Runtime):
         """Backpropagate a sum, to be divided with the others of its window by what all processes' rows weigh."""
         self.engine.share = 1.0
         if self._window_weight is None:
-            self._known, self._divides = 0, True
+            self._known, self._divides = 0.0, True
         if isinstance(weight, str):
             self._divides = False
-        elif weight is None or isinstance(weight, Rows):
-            self._known = None if self._known is None else self._known + self._whole
-            weight = self._rows
+        elif (each := self._in_rows(weight)) is not None:
+            self._known = None if self._known is None else self._known + each * self._whole
+            weight = each * self._rows
         else:
             self._known = None
-            weight = weight * (self._rows > 0)
+            weight = weight * (self._rows > 0)  # type: ignore[operator]
         super().backward(loss, weight)
 
     def step(self, optimizers: Iterable[Optimizer]) -> None:
@@ -100,7 +112,7 @@ class SharedRuntime(Runtime):
         if not self._divides:
             return 1.0
         if self._known is not None:
-            return float(self._known)
+            return self._known
         weight = torch.as_tensor(self._window_weight, device=self.device).double()
         total = self.group.add_up(weight).float()
         return float(total) if self.engine.divides_by_numbers else total
