@@ -896,4 +896,5 @@ def test_metrics_of_several_processes_are_those_of_all_rows(cut):
     expected.load_state_dict(states[0])
     found.load_state_dict(whole.merged(states[1:]))
     for name, value in expected.compute().items():
-        assert found.compute()[name] == pytest.approx(value, rel=1e-9)
+        within = 1e-6 if name == "r2" else 1e-12  # which squares float32 deviations, from another origin in each
+        assert found.compute()[name] == pytest.approx(value, rel=within)
