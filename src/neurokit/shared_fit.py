@@ -6,6 +6,7 @@ same step happens between two of them.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,9 @@ from torch import Tensor, nn
 
 from neurokit import modes
 from neurokit.data.batch import Batch
+from neurokit.data.memory import InMemoryLoader
 from neurokit.data.sharing import Share, SharedLoader, SharedMemory, dealt_out, shared_out
+from neurokit.data.sources import Loader
 from neurokit.diagnostics import Finding
 from neurokit.loop import Feed
 from neurokit.optimizers import needs_closure
@@ -176,7 +179,7 @@ def check_alike(trainer: Trainer, plan: Plan) -> None:
         "batches in an epoch": plan.state.steps_per_epoch,
         "epochs": plan.state.epochs,
         "trainable parameter tensors": sum(one.requires_grad for one in trainer.model.parameters()),
-        "a first batch whose numbers add up to": _sum(plan.data.train.peek()),
+        "a first batch whose numbers add up to": _sum(plan.data.train),
         "rows that validate": None if plan.data.validation is None else plan.data.validation.num_rows,
         "a checkpoint to resume from at step": None if restored is None else restored["state"]["step"],
     }
@@ -191,13 +194,16 @@ def check_alike(trainer: Trainer, plan: Plan) -> None:
                 )
 
 
-def _sum(batch: Batch) -> float:
+def _sum(loader: Loader) -> float | None:
+    """The sum over a first batch, to nine digits; ``None`` for a dataset, which may draw as it is read."""
     total = 0.0
+    if not isinstance(loader, InMemoryLoader):
+        return None
 
     def add(tensor: Tensor) -> Tensor:
         nonlocal total
         total += float(tensor.double().sum()) if not tensor.is_complex() else 0.0
         return tensor
 
-    map_tensors(add, tuple(batch))
-    return total if total == total else 0.0  # NaN equals nothing, and is told of by others
+    map_tensors(add, tuple(loader.peek()))
+    return float(f"{total:.9g}") if math.isfinite(total) else None  # NaN equals nothing, and is told of by others

@@ -129,18 +129,18 @@ class SharedRuntime(Runtime):
         """As one process would have it: an open window holds the gradients and the weight of all processes."""
         state = super().state_dict()
         if "window" in state:
-            gradients = [None if one is None else self.group.add_up(one) for one in state["window"]["gradients"]]
+            gradients = [None if one is None else self.engine.total(one) for one in state["window"]["gradients"]]
             state["window"] = {"weight": self._total(), "gradients": gradients}
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take back what ``state_dict`` gave: the first process all of an open window, the others nothing of it."""
+        """Take back what ``state_dict`` gave: of an open window each process its part."""
         super().load_state_dict(state)
         if self._window_weight is None:
             return
         self._known = None
         if not self.group.is_first:
             self._window_weight = self._window_weight * 0
-            for parameter in self._parameters:
-                if parameter.grad is not None:
-                    parameter.grad = torch.zeros_like(parameter)
+        for parameter in self._parameters:
+            if parameter.grad is not None:
+                parameter.grad = self.engine.part(parameter, parameter.grad)

@@ -222,6 +222,11 @@ class Trainer:
                 "strategy='fsdp' divides the weights between the processes, and an optimizer made before holds whole "
                 "ones. Pass optimizer='adam', a class, or a factory: functools.partial(torch.optim.AdamW, lr=1e-3)."
             )
+        if self.runtime.scaler is not None:
+            raise ValueError(
+                "precision='fp16' scales the loss by what all gradients allow, and with strategy='fsdp' no process "
+                "sees them all. Pass precision='bf16', which needs no scaling."
+            )
         if probe.has_lazy_parameters(self.model):
             raise ValueError(
                 "strategy='fsdp' divides weights, and lazy ones have no shape yet. Run the model once: model(x[:1])."
@@ -885,7 +890,8 @@ class Trainer:
         self._fit_began = self._epoch_began = time.perf_counter()
         self.record = RunRecord.begin(
             self.model, self.runtime.device, data_seed=plan.state.seed, task=self.task,
-            split=plan.data.split, parameters=self.arguments | plan.arguments | _batch_size(plan),
+            split=plan.data.split,
+            parameters=self.arguments | plan.arguments | _batch_size(plan) | self.group.described(),
             data={"train": plan.data.train, "validation": plan.data.validation},
             signature=signature(None if plan.look.batch is None else plan.look.batch.x, self._inputs, self.task),
         )  # fmt: skip

@@ -78,6 +78,14 @@ class Averaging:
         if self._module is not None:
             private.broadcast([one.detach() for one in self._module.buffers()])
 
+    def total(self, gradient: Tensor) -> Tensor:
+        """Return what an open window's gradient is in all processes together."""
+        return self.group.add_up(gradient)
+
+    def part(self, parameter: nn.Parameter, gradient: Tensor) -> Tensor:
+        """Return this process's part of such a total: the first takes all of it, the others nothing."""
+        return gradient if self.group.is_first else torch.zeros_like(gradient)
+
     def _forget(self) -> None:
         self._reduced.clear()
         self._futures.clear()

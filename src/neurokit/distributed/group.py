@@ -37,6 +37,10 @@ class Group:
     rank, world = 0, 1
     is_first, is_several = True, False
 
+    def described(self) -> dict[str, int]:
+        """What a run's record says of the processes; nothing of one alone."""
+        return {"processes": self.world} if self.is_several else {}
+
     def gather(self, value: Any) -> list[Any]:
         """Return what each process passed, by rank. Each must call it."""
         return [value]

@@ -94,6 +94,14 @@ class Sharding:
     def complete(self, parameters: Iterable[nn.Parameter]) -> None:
         """Nothing is left to be averaged."""
 
+    def total(self, gradient: Tensor) -> Tensor:
+        """Return what an open window's gradient is in all processes together: it was added up when it came."""
+        return gradient
+
+    def part(self, parameter: nn.Parameter, gradient: Tensor) -> Any:
+        """Return this process's part of such a total, divided as its parameter is."""
+        return _like(parameter, gradient)
+
     def _after_forward(self, module: nn.Module, args: Any, output: Any) -> Any:
         if not (module.training and torch.is_grad_enabled()):
             return None

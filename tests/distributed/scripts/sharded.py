@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 from torch.distributed.tensor import DTensor
@@ -63,6 +64,13 @@ compare("clipped", max_grad_norm=0.1)
 compare("accumulated", accumulate=3)
 compare("weighted", fit={"sample_weight": weight})
 
+
+class Falls(nk.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        if self.trainer.state.step == 5:
+            raise RuntimeError("all of us fall")
+
+
 # Two go on where one stopped, and one where two did.
 fit = {"batch_size": 17, "verbose": 0}
 straight = trainer("none")
@@ -79,3 +87,23 @@ for first, second in (("none", "fsdp"), ("fsdp", "none"), ("fsdp", "fsdp"), ("dd
     assert difference < 2e-6, f"{first} to {second}: weights differ by {difference}"
     if torch.distributed.get_rank() == 0:
         print(f"{first} to {second}: weights differ by {difference:.1e}", flush=True)
+
+# The same in the middle of an epoch, and of an accumulation window.
+straight = trainer("none", accumulate=2)
+straight.fit(x, y, epochs=2, **fit)
+for first, second in (("none", "ddp"), ("ddp", "none"), ("ddp", "fsdp")):
+    folder = out / f"middle-{first}-{second}"
+    if first != "none" or torch.distributed.get_rank() == 0:
+        with pytest.raises(RuntimeError, match="all of us fall"):
+            trainer(first, accumulate=2).fit(
+                x, y, epochs=2, callbacks=[Falls(), nk.ModelCheckpoint(folder, save_every=3)], **fit
+            )
+    torch.distributed.barrier()
+    other = trainer(second, accumulate=2)
+    history = other.fit(x, y, epochs=2, resume=folder, **fit)
+    assert other.state.step == straight.state.step
+    difference = float((weights(straight) - weights(other)).abs().max())
+    assert difference < 2e-6, f"{first} to {second}: weights differ by {difference}"
+    np.testing.assert_allclose(history.history["loss"], straight.history.history["loss"], rtol=1e-5)
+    if torch.distributed.get_rank() == 0:
+        print(f"{first} to {second} in the middle: weights differ by {difference:.1e}", flush=True)
