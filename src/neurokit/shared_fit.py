@@ -7,6 +7,7 @@ same step happens between two of them.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
     from neurokit.planning import Plan
     from neurokit.trainer import Trainer
 
-_EVERY = 8  # batches between two looks at whether anyone wants to stop: each costs a small message
+_EVERY = 8  # at most so many batches between two looks at whether anyone wants to stop: each costs a small message
+_SECONDS = 1.0  # and not longer, where batches are slow: torchrun gives thirty after SIGTERM
+_ECHO = 2.0  # seconds in which a signal is the first one again, as when a scheduler and torchrun both send it
 
 
 class SharedFeed(Feed):
@@ -42,12 +45,15 @@ class SharedFeed(Feed):
         """Yield this epoch's remaining batches, as one process does; end early, on all together, where one must."""
         state = self.trainer.state
         norms = [one for one in self.trainer.model.modules() if isinstance(one, nn.modules.batchnorm._BatchNorm)]
+        due, batches, began = state.step + 1, 1, time.perf_counter()
         for batch, closes in super().epoch():
             share = self.loader.share(state.data_pass, state.data_batch)
             with self._taking(share, norms):
                 yield batch, closes
-            if state.step % _EVERY == 0:
-                agree(self.trainer)
+            if state.step >= due:
+                slowest = agree(self.trainer, time.perf_counter() - began) / batches
+                batches = max(1, min(_EVERY, int(_SECONDS / max(slowest, 1e-3))))
+                due, began = state.step + batches, time.perf_counter()
                 if state.stop_reason is not None:
                     return
 
@@ -87,10 +93,13 @@ class SharedSignals(Signals):
     def __init__(self) -> None:
         super().__init__()
         self.heard: int | None = None
+        self._heard_at = 0.0
 
     def _note(self, number: int, frame: Any) -> None:
         if self.heard is None:
-            self.heard = number
+            self.heard, self._heard_at = number, time.monotonic()
+            return
+        if time.monotonic() - self._heard_at < _ECHO:
             return
         self.requested = self.requested or self.heard
         super()._note(number, frame)
@@ -101,17 +110,18 @@ class SharedSignals(Signals):
         super().close()
 
 
-def agree(trainer: Trainer) -> None:
-    """Let one process's wish to stop, or its signal, be that of all, at the same step."""
+def agree(trainer: Trainer, seconds: float = 0.0) -> float:
+    """Let one process's wish to stop, or its signal, be that of all, at the same step; return the longest of times."""
     group, signals = trainer.group, trainer.signals
     assert isinstance(signals, SharedSignals)
-    signal, wishes = group.highest([signals.heard or 0, int(trainer.wish is not None)])
+    signal, wishes, longest = group.highest([signals.heard or 0, int(trainer.wish is not None), int(seconds * 1e6)])
     if wishes:
         trainer.state.stop_reason = next(wish for wish in group.gather(trainer.wish) if wish is not None)
         trainer.wish = None
     if signal:
         signals.requested = signal
         trainer.state.stop_reason = "interrupted"
+    return longest / 1e6
 
 
 def take_share(trainer: Trainer, plan: Plan) -> None:

@@ -91,6 +91,7 @@ class SharedRuntime(Runtime):
             self._known, self._divides = 0.0, True
         if isinstance(weight, str):
             self._divides = False
+            loss = loss * (self._rows > 0)
         elif (each := self._in_rows(weight)) is not None:
             self._known = None if self._known is None else self._known + each * self._whole
             weight = each * self._rows

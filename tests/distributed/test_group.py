@@ -1,6 +1,7 @@
 """What happens when one rank dies, raises, hangs, or alone has something to say."""
 
 import json
+import re
 
 import numpy as np
 
@@ -39,6 +40,8 @@ def test_what_one_rank_has_to_say_ends_all_of_them_alike(launch, tmp_path):
     assert "rows to train on 100 on rank 0, and 91 on rank 1" in fewer
     assert "a first batch whose numbers add up to" in other
     assert "no longer hold the same weights" in moved
-    assert stopped == "rank 1 has seen enough after 8 steps"
-    assert ended == "ended after 8 steps"
-    assert [path.name for path in (tmp_path / "run").glob("step-*")] == ["step-00000008"]
+    assert re.fullmatch(r"rank 1 has seen enough after ([5-9]|1[0-3]) steps", stopped)  # all of 25 are not done
+    step = re.fullmatch(r"ended after (\d+) steps", ended)
+    assert step
+    assert 5 <= int(step[1]) < 14
+    assert [path.name for path in (tmp_path / "run").glob("step-*")] == [f"step-{int(step[1]):08d}"]

@@ -149,6 +149,8 @@ class Several(Group):
             self._refuse_out_of_step()
         try:
             yield
+        except GeneratorExit:  # predictions that nobody reads to their end
+            raise
         except BaseException as error:
             if self._depth > 1:
                 raise
@@ -268,6 +270,11 @@ def join(strategy: str, device: torch.device) -> Group:
     """Return the group that this process trains in: the same one for every trainer of a process."""
     if not environment.asked_for(strategy):
         return Group()
+    if device.type not in ("cpu", "cuda"):
+        raise ValueError(
+            f"Several processes talk over the CPU or CUDA, and this device is {device}. Pass device='cpu', or start "
+            "one process."
+        )
     if Several._now is None or not dist.is_initialized():
         Several._now = Several(device)
     return Several._now

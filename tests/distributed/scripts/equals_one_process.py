@@ -123,7 +123,7 @@ def main():
     compare("class weights", fit={"class_weight": {0: 1.0, 1: 2.0, 2: 5.0}})
     summed = {"loss": nn.CrossEntropyLoss(reduction="sum"), "optimizer": partial(torch.optim.SGD, lr=1e-3)}
     compare("a sum", trainer=summed)
-    compare("a sum, accumulated", trainer=summed | {"accumulate": 2})
+    compare("a sum, accumulated", trainer=summed | {"accumulate": 2}, fit={"batch_size": 34})
     own = {"metrics": ()}
     compare("own step", kind=OwnStep, trainer=own, fit={"batch_size": 17, "epochs": 8})
     compare("part by part", kind=PartByPart, trainer=own, fit={"batch_size": 17, "epochs": 8})
