@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from neurokit.data.sources import Loader
-from neurokit.distributed import Group
 from neurokit.means import RunningMeans
 from neurokit.metrics import MetricSet
+from neurokit.processes import Group
 from neurokit.seeding import rng_state, seed_sample, set_rng_state
 from neurokit.state import TrainingState
 from neurokit.tree import map_tensors

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from neurokit.distributed import Averaging, Group
+from neurokit.distributed import Averaging
+from neurokit.processes import Group
 from neurokit.runtime import Precision, Rows, Runtime
 
 if TYPE_CHECKING:

@@ -45,7 +45,7 @@ from neurokit.devices import select_device
 from neurokit.diagnostics import Evaluation, Finding
 from neurokit.diagnostics.rows import Selection, selection
 from neurokit.diagnostics.setup import Answer, compared
-from neurokit.distributed import check_strategy, join, own_device, together
+from neurokit.distributed import check_strategy, join, own_device
 from neurokit.distributed.sharding import Sharding, divided, divided_states, shard, whole
 from neurokit.first_look import checked_task, look_at
 from neurokit.history import History
@@ -66,6 +66,7 @@ from neurokit.plain_loop import loop_plan
 from neurokit.planning import Plan, plan_fit
 from neurokit.predictions import joined, labels_of, probabilities, to_numpy
 from neurokit.probe import FirstLook, call
+from neurokit.processes import together
 from neurokit.record import RunRecord
 from neurokit.rehearsal import undoing
 from neurokit.runtime import Precision, Runtime, check_precision, floating_dtype

@@ -24,7 +24,7 @@ from neurokit.bundle.layout import (
 from neurokit.bundle.reading import open_folder, read_manifest
 from neurokit.bundle.replacing import refuse_to_replace
 from neurokit.bundle.writing import program_of_export, write_json, write_manifest
-from neurokit.distributed import by_the_first
+from neurokit.processes import by_the_first
 from neurokit.storage.folders import replacing_folder
 
 if TYPE_CHECKING:

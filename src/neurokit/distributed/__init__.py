@@ -2,16 +2,6 @@
 
 from neurokit.distributed.averaging import Averaging
 from neurokit.distributed.environment import STRATEGIES, check_strategy, own_device
-from neurokit.distributed.group import Group, Several, by_the_first, join, together
+from neurokit.distributed.group import Several, join
 
-__all__ = [
-    "STRATEGIES",
-    "Averaging",
-    "Group",
-    "Several",
-    "by_the_first",
-    "check_strategy",
-    "join",
-    "own_device",
-    "together",
-]
+__all__ = ["STRATEGIES", "Averaging", "Several", "check_strategy", "join", "own_device"]

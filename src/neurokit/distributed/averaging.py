@@ -12,7 +12,8 @@ from torch.nn.parallel import DistributedDataParallel
 from torch.optim import Optimizer
 
 from neurokit.distributed import private
-from neurokit.distributed.group import Group, shared
+from neurokit.distributed.group import shared
+from neurokit.processes import Group
 
 
 class Averaging:

@@ -1,68 +1,23 @@
-"""Group: the processes that train together. What one of them says to all, and what is said when one falls silent."""
+"""Several: the processes that train together. What one of them says to all, and what is said when one falls silent."""
 
 from __future__ import annotations
 
 import atexit
-import functools
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from pathlib import Path
-from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
+from typing import Any, ClassVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
 from neurokit.distributed import environment, private
-
-Parameters = ParamSpec("Parameters")
-Result = TypeVar("Result")
+from neurokit.processes import Group
 
 _GRACE = 3.0  # seconds in which the others are given to say that they, too, are stuck
-
-
-class Group:
-    """One process alone: it is the first, says everything to itself, and waits for nobody.
-
-    Attributes:
-        rank: Which of the processes this is, from 0.
-        world: How many there are.
-        is_first: Whether this is the one that writes files and draws.
-        is_several: Whether there are others.
-    """
-
-    rank, world = 0, 1
-    is_first, is_several = True, False
-
-    def described(self) -> dict[str, int]:
-        """What a run's record says of the processes; nothing of one alone."""
-        return {"processes": self.world} if self.is_several else {}
-
-    def gather(self, value: Any) -> list[Any]:
-        """Return what each process passed, by rank. Each must call it."""
-        return [value]
-
-    def highest(self, numbers: Sequence[int]) -> list[int]:
-        """Return the highest that any process passed, place by place."""
-        return list(numbers)
-
-    def wait(self) -> None:
-        """Return when every process is here."""
-
-    def add_up(self, tensor: Tensor) -> Tensor:
-        """Return the sum of every process's tensor, on its device, which need not be waited for."""
-        return tensor
-
-    def average(self, gradients: Sequence[Tensor], share: Tensor | float) -> None:
-        """Replace gradients by their sum over the processes, each times its share."""
-
-    @contextmanager
-    def doing(self, what: str) -> Iterator[None]:
-        """Run what the processes do together; let them tell each other how it failed."""
-        yield
 
 
 class Several(Group):
@@ -232,38 +187,6 @@ class Several(Group):
             "NEUROKIT_TIMEOUT to wait for longer than "
             f"{environment.patience().total_seconds():g} s."
         )
-
-
-def together(method: Callable[Concatenate[Any, Parameters], Result]) -> Callable[Concatenate[Any, Parameters], Result]:
-    """Make a method of an owner that has a ``group`` something that the processes do together."""
-
-    @functools.wraps(method)
-    def done(owner: Any, /, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
-        with owner.group.doing(method.__name__):
-            return method(owner, *args, **kwargs)
-
-    return done
-
-
-def by_the_first(write: Callable[Concatenate[Any, Any, Parameters], Path]) -> Callable[..., Path]:
-    """Have the first process write what an owner of a ``group`` is written as; the others wait until it is there."""
-
-    @functools.wraps(write)
-    def written(owner: Any, folder: Any, *args: Parameters.args, **kwargs: Parameters.kwargs) -> Path:
-        group = getattr(owner, "group", None)
-        if group is None or not group.is_several:
-            return write(owner, folder, *args, **kwargs)
-        with group.doing(write.__name__):
-            if group.is_first:
-                owner.group = Group()  # what it asks the owner meanwhile, it asks alone
-                try:
-                    write(owner, folder, *args, **kwargs)
-                finally:
-                    owner.group = group
-            group.wait()
-        return Path(folder)
-
-    return written
 
 
 def join(strategy: str, device: torch.device) -> Group:
