@@ -80,18 +80,19 @@ def by_the_first(write: Callable[Parameters, Path]) -> Callable[Parameters, Path
 
     @functools.wraps(write)
     def written(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Path:
-        owner, place = ({**kwargs, **dict(zip(names, args, strict=False))}.get(name) for name in names)
+        given: dict[str, Any] = {**kwargs, **dict(zip(names, args, strict=False))}
+        owner: Any = given.get(names[0])
         group = getattr(owner, "group", None)
         if not isinstance(group, Group) or not group.is_several:
             return write(*args, **kwargs)
         with group.doing(write.__name__):
             if group.is_first:
-                owner.group = Group()  # type: ignore[union-attr]  # what it is asked meanwhile, it answers alone
+                owner.group = Group()  # what it is asked meanwhile, it answers alone
                 try:
                     write(*args, **kwargs)
                 finally:
-                    owner.group = group  # type: ignore[union-attr]
+                    owner.group = group
             group.wait()
-        return Path(str(place))
+        return Path(given[names[1]])
 
     return written
