@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import logging
 import time
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ from torch import Tensor
 from neurokit.distributed import environment, private
 from neurokit.processes import Group
 
+_LAST = 0.1  # seconds for the group's threads to let go of what is Python's
 _GRACE = 3.0  # seconds in which the others are given to say that they, too, are stuck
 
 
@@ -232,9 +234,14 @@ def _meet(device: torch.device) -> None:
 
 
 def _leave() -> None:
+    """Take the process group down while Python still runs: a thread of it that wants Python later ends in an abort."""
+    group, Several._now = Several._now, None
+    if group is not None:
+        group._talk = group._store = None
     if dist.is_initialized():
         dist.destroy_process_group()
-    Several._now = None
+        gc.collect()
+        time.sleep(_LAST)
 
 
 def _is_grave(record: logging.LogRecord) -> bool:
