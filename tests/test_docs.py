@@ -19,6 +19,8 @@ SHOWN = {path.relative_to(PAGES).with_suffix("").as_posix(): path.read_text() fo
 ELSEWHERE = {"diagnostics"}  # its pairs of wrong and right are run by tests/diagnostics/test_documentation.py
 NOT_RUN = "# not run by the tests: "  # the first line of a block that the tests leave out says why
 REASONS = [
+    ("howto/many_gpus", "it needs torchrun"),
+    ("howto/many_gpus", "it needs Ray"),
     ("transfer", "it downloads torchvision's weights"),
     ("transfer", "it reads a file of torchvision's weights"),
     ("tutorials/transfer_learning", "it downloads torchvision's weights"),

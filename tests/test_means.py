@@ -97,3 +97,22 @@ def test_what_cannot_be_averaged_is_refused_at_the_first_step(logs, error, messa
 def test_nothing_logged_is_nothing_reported():
     assert means().compute() == {}
     assert means(({}, 5)).compute() == {}
+
+
+def test_a_step_that_is_withdrawn_leaves_no_trace():
+    means, expected = RunningMeans(torch.device("cpu")), RunningMeans(torch.device("cpu"))
+    for one in (means, expected):
+        one.add({"loss": 1.0}, rows=3)
+    means.add({"loss": float("nan"), "other": 2.0}, rows=1)
+    means.withdraw()
+    for one in (means, expected):
+        one.add({"loss": 2.0}, rows=1)
+    assert means.compute() == expected.compute()
+    assert means.names() == ["loss"]
+
+
+def test_what_other_processes_need_is_mean_weight_and_whether_it_is_a_sum():
+    means = RunningMeans(torch.device("cpu"))
+    means.add({"loss": 1.0}, rows=3)
+    means.add({"loss": 5.0}, rows=1)
+    assert means.summed() == {"loss": (2.0, 4.0, False)}

@@ -876,3 +876,25 @@ random.seed(1)
 assert drawn == random.random()
 """
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+@pytest.mark.parametrize("cut", [0, 1, 7, 12])
+def test_metrics_of_several_processes_are_those_of_all_rows(cut):
+    generator = torch.Generator().manual_seed(0)
+    predictions, targets = torch.randn(12, generator=generator), 1000 + torch.randn(12, generator=generator)
+    weight = torch.rand(12, generator=generator)
+    names = ["r2", "mae", "rmse", Metric(sk.median_absolute_error)]
+    whole = MetricSet.resolve(names, Task("regression"))
+    whole.check_mergeable()
+    states = []
+    for part in (slice(None), slice(cut), slice(cut, None)):
+        metrics = whole.fresh()
+        if len(predictions[part]):
+            metrics.update(predictions[part] + 1000, targets[part], weight[part])
+        states.append(metrics.state_dict())
+    expected, found = whole.fresh(), whole.fresh()
+    expected.load_state_dict(states[0])
+    found.load_state_dict(whole.merged(states[1:]))
+    for name, value in expected.compute().items():
+        within = 1e-6 if name == "r2" else 1e-12  # which squares float32 deviations, from another origin in each
+        assert found.compute()[name] == pytest.approx(value, rel=within)

@@ -58,14 +58,14 @@ def test_a_window_multiplies_back_by_what_the_loss_is_a_mean_over():
     assert window_weight(StepOutput(None), Batch(X)) == 4
     assert window_weight(StepOutput(None, weight=7), Batch(X)) == 7
     assert window_weight(StepOutput(None, weight=torch.tensor([1.0, 2.0])), Batch(X)) == 3
-    assert window_weight(StepOutput(None, weight=SUM), Batch(X)) is None
+    assert window_weight(StepOutput(None, weight=SUM), Batch(X)) is SUM
 
 
 def test_a_window_of_sums_needs_no_divisor_and_one_of_both_has_none():
     total, mean = nn.MSELoss(reduction="sum"), nn.MSELoss()
     fields, batch = {"a": X, "b": X}, Batch(X, {"a": X, "b": X})
     sums = score({"a": Criterion(total), "b": Criterion(total)}, fields, batch, training=True)
-    assert window_weight(sums, batch) is None
+    assert window_weight(sums, batch) is SUM
     both = score({"a": Criterion(total), "b": Criterion(mean)}, fields, batch, training=True)
     with pytest.raises(ValueError, match="no common divisor"):
         window_weight(both, batch)

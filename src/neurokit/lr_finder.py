@@ -166,6 +166,11 @@ def find_lr(
         (True, [])
     """
     _check(trainer, x, start, end, steps)
+    if trainer.group.is_several:
+        raise ValueError(
+            "find_lr follows the losses of one process, and each of several would suggest another rate. Look for it in "
+            "one process, with the batch_size that all have together, and pass learning_rate to the Trainer."
+        )
     if batch_size is not None:
         check_count("batch_size", batch_size, such_as=32)
     optimizers = list(optimizers_of(trainer.optimizers, vars(trainer)).values())

@@ -35,6 +35,7 @@ class RunningMeans:
         self._values: dict[str, Tensor] = {}
         self._weights: dict[str, Tensor] = {}
         self._sums: set[str] = set()
+        self._last: tuple[str, ...] = ()  # what the step logged that was folded last
 
     def add(self, logs: Mapping[str, Any], rows: int) -> None:
         """Note what one step logged over a batch of ``rows`` rows.
@@ -54,6 +55,8 @@ class RunningMeans:
 
     def _fold(self) -> None:
         steps, self._steps = self._steps, []
+        if steps:
+            self._last = tuple(steps[-1][0])
         for name in dict.fromkeys(name for logs, _, _ in steps for name in logs):
             noted = [(logs[name], weights.get(name, rows)) for logs, weights, rows in steps if name in logs]
             if isinstance(noted[0][1], str):
@@ -68,6 +71,22 @@ class RunningMeans:
         else:
             new = torch.tensor([float(number) for number in numbers], dtype=self._dtype, device=self._device)
         return new if vector is None else torch.cat([vector, new])
+
+    def withdraw(self) -> None:
+        """Forget the step that was noted last: it trained on a row that counts nothing."""
+        self._fold()
+        for name in self._last:
+            self._values[name], self._weights[name] = self._values[name][:-1], self._weights[name][:-1]
+            if not len(self._values[name]):
+                del self._values[name], self._weights[name]
+
+    def summed(self) -> dict[str, tuple[float, float, bool]]:
+        """Return for each name its mean, the weight of it, and whether it is a sum: what other processes need."""
+        self._fold()
+        return {
+            name: (float(self.mean(name)), float(self._weights[name].sum()), name in self._sums)
+            for name in self._values
+        }
 
     def names(self) -> list[str]:
         """Return the names logged so far."""

@@ -9,7 +9,7 @@ import math
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
@@ -676,6 +676,38 @@ def _object_state(metric: Any) -> dict[str, Any]:
     return copy.deepcopy(dict(metric.state_dict())) if hasattr(metric, "state_dict") else {}
 
 
+def _torchmetrics_parts(metric: Any) -> list[Any]:
+    return [part for part in metric.modules() if _is_torchmetrics(part)] if _is_torchmetrics(metric) else []
+
+
+def _from_origin(key: str, state: Mapping[str, Any], origin: Tensor | None) -> Any:
+    """One process's sums; deviations of targets measured from the origin that all shall share."""
+    sums = state["sums"][key]
+    if key != "spreads":
+        return sums
+    moved, weight = state["origin"] - origin, state["weight"]
+    errors, deviations, squares = sums
+    return torch.stack((errors, deviations + weight * moved, squares + 2 * moved * deviations + weight * moved**2))
+
+
+def _joined_states(metric: Any, states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """One state from those of several processes: kept rows one after another, or as torchmetrics says."""
+    if isinstance(metric, Metric):
+        columns = {name: [state[name] for state in states if state[name] is not None] for name in states[0]}
+        return {name: torch.cat(column) if column else None for name, column in columns.items()}
+    parts = []
+    of_parts = zip(*(state["parts"] for state in states), strict=True)
+    for part, saved in zip(_torchmetrics_parts(metric), of_parts, strict=True):
+        values = {name: [one["state"][name] for one in saved] for name in saved[0]["state"]}
+        joined = {
+            name: [row for rows in found for row in rows] if isinstance(found[0], list)
+            else part._reductions[name](torch.stack(found))
+            for name, found in values.items()
+        }  # fmt: skip
+        parts.append({"updates": sum(one["updates"] for one in saved), "state": joined})
+    return {"parts": parts}
+
+
 def _load_object_state(name: str, metric: Any, state: Mapping[str, Any]) -> None:
     if _is_torchmetrics(metric):
         parts = [part for part in metric.modules() if _is_torchmetrics(part)]
@@ -900,6 +932,44 @@ class MetricSet:
             for name, metric in self._objects.items():
                 _load_object_state(name, metric, state["objects"][name])
 
+    def merged(self, states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Return one state from those of several processes, each of which saw some of the rows."""
+        states = [state for state in states if state["rows"]]
+        if not states:
+            return {"rows": 0}
+        origin = states[0]["origin"]
+        return {
+            "rows": sum(state["rows"] for state in states),
+            "weight": sum(state["weight"] for state in states),
+            "origin": origin,
+            "sums": {key: sum(_from_origin(key, state, origin) for state in states) for key in self._statistics},
+            "objects": {
+                name: _joined_states(metric, [state["objects"][name] for state in states])
+                for name, metric in self._objects.items()
+            },
+        }
+
+    def check_mergeable(self) -> None:
+        """Refuse what cannot be put together from several processes; keep torchmetrics from waiting by itself.
+
+        Raises:
+            TypeError: If there is such a metric.
+        """
+        for name, metric in self._objects.items():
+            if not isinstance(metric, Metric) and not _is_torchmetrics(metric):
+                raise TypeError(
+                    f"The metric {name!r} ({type(metric).__name__}) sees the rows of one process, and nothing says how "
+                    "those of several become one number. Use one of our names, a torchmetrics object, or nk.Metric "
+                    "with a function (y_true, y_pred)."
+                )
+            for part in _torchmetrics_parts(metric):
+                if None in part._reductions.values():
+                    raise TypeError(
+                        f"The metric {name!r} ({type(part).__name__}) does not say how its state is put together from "
+                        "several processes: give add_state a dist_reduce_fx, such as 'sum'."
+                    )
+                part.sync_on_compute = False
+
 
 class _MetricsByOutput(MetricSet):
     """A ``MetricSet`` for each output of a model that has several, read as one."""
@@ -943,3 +1013,10 @@ class _MetricsByOutput(MetricSet):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         for output, part in self._sets.items():
             part.load_state_dict(state[output])
+
+    def merged(self, states: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        return {output: part.merged([state[output] for state in states]) for output, part in self._sets.items()}
+
+    def check_mergeable(self) -> None:
+        for part in self._sets.values():
+            part.check_mergeable()

@@ -27,6 +27,10 @@ def check_precision(precision: Any) -> None:
     check_choice("precision", precision, ("fp32", "bf16", "fp16"), **_OTHER_NAMES)
 
 
+class Rows(int):
+    """A number of rows as what a loss is a mean over, which is known of every process where rows are shared out."""
+
+
 class Runtime:
     """The device, the number format and the update of the weights.
 
@@ -36,13 +40,17 @@ class Runtime:
         scaler: Gradient scaler for fp16, which would lose small gradients; ``None`` otherwise.
         accumulate: Batches in an accumulation window, after which the weights are updated.
         closes: Whether the present batch closes its window. Set by the loop, fixed for a compiled step.
+        weighs: Whether ``backward`` must be told what a loss is a mean over.
     """
+
+    weighs = False
 
     def __init__(
         self, device: torch.device, precision: Precision, accumulate: int, max_grad_norm: float | None
     ) -> None:
         self.device = device
         self.accumulate = accumulate
+        self.weighs = self.weighs or accumulate > 1
         self.max_grad_norm = max_grad_norm
         self.autocast: AbstractContextManager[Any] = nullcontext()
         if precision in _AUTOCAST:
@@ -70,14 +78,15 @@ class Runtime:
             for parameter in self._parameters:
                 parameter.grad = None
 
-    def backward(self, loss: Tensor, weight: Tensor | float | None = None) -> None:
+    def backward(self, loss: Tensor, weight: Tensor | float | str | None = None) -> None:
         """Compute gradients of a mean loss. In an accumulation window those of sums add up, to be divided once.
 
         Args:
             loss: The mean, as it is reported.
-            weight: What it is a mean over; matters in an accumulation window only. ``None`` for a sum, never divided.
+            weight: What it is a mean over; matters where ``weighs``. ``None`` or ``"sum"`` for a sum, never divided.
         """
-        if self.accumulate > 1:
+        if self.weighs:
+            weight = None if isinstance(weight, str) else weight
             if weight is not None:
                 loss = loss * weight
             before = 0 if self._window_weight is None else self._window_weight
@@ -114,6 +123,12 @@ class Runtime:
     def abandon_window(self) -> None:
         """Forget a window that a broken epoch left open."""
         self._window_weight = None
+
+    def settle(self) -> None:
+        """Make ready for an evaluation; where one process trains, nothing is to be done."""
+
+    def detach(self) -> None:
+        """Leave the model as it was given; where one process trains, nothing was done to it."""
 
     def state_dict(self) -> dict[str, Any]:
         """The gradient scaler, and an accumulation window that is still open: its gradients and its weight."""

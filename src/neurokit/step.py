@@ -21,6 +21,7 @@ from neurokit.outputs import (
     own_losses,
     prediction,
 )
+from neurokit.runtime import Rows
 
 Weight = Tensor | float | str | None
 
@@ -106,23 +107,24 @@ def _loss_by_output(criteria: dict[str, Criterion], outputs: Any, batch: Batch, 
     return StepOutput(torch.stack([loss for loss, _ in parts.values()]).sum(), fields, batch.y, None, parts)
 
 
-def window_weight(output: StepOutput, batch: Batch) -> Tensor | float | None:
-    """Return what a mean loss is multiplied back by in an accumulation window; ``None`` for a sum, which stays one.
+def window_weight(output: StepOutput, batch: Batch) -> Tensor | float | str:
+    """Return what a mean loss is multiplied back by in an accumulation window; ``SUM`` for a sum, which stays one.
 
     Raises:
         ValueError: If there are several losses, each over weights of its own.
     """
     if output.weight is not None:
-        return None if isinstance(output.weight, str) else _total(output.weight)
+        return SUM if isinstance(output.weight, str) else _total(output.weight)
     weights = [weight for _, weight in output.parts.values()]
     if weights and all(weight is SUM for weight in weights):
-        return None
+        return SUM
     if any(isinstance(weight, (Tensor, str)) for weight in weights):
         raise ValueError(
             "Several losses with weights of their own (class weights, ignore_index, sample weights, sums) have no "
-            "common divisor for an accumulation window. Pass accumulate=1, or override compute_loss."
+            "common divisor for an accumulation window, or for several processes. Pass accumulate=1 in one process, or "
+            "override compute_loss."
         )
-    return count_rows(batch.x)
+    return Rows(count_rows(batch.x))
 
 
 def step_logs(output: StepOutput, batch: Batch, metrics: MetricSet) -> StepLogs:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from neurokit import checkpoint, diagnostics, loop, modes, probe, saved_state
+from neurokit import checkpoint, diagnostics, loop, modes, probe, reduction, saved_state, shared_fit
 from neurokit.arguments import (
     check_count,
     check_flag,
@@ -37,6 +37,7 @@ from neurokit.data.conversion import Conversion
 from neurokit.data.finite import is_finite
 from neurokit.data.inputs import Known, restored_inputs
 from neurokit.data.memory import InMemoryLoader
+from neurokit.data.sharing import dealt_out
 from neurokit.data.sources import Loader, make_loader, refuse_other_rows
 from neurokit.data.targets import Targets, classes_by_name, take_classes
 from neurokit.data.training import Reading
@@ -44,7 +45,8 @@ from neurokit.devices import select_device
 from neurokit.diagnostics import Evaluation, Finding
 from neurokit.diagnostics.rows import Selection, selection
 from neurokit.diagnostics.setup import Answer, compared
-from neurokit.distributed import check_strategy
+from neurokit.distributed import check_strategy, join, own_device
+from neurokit.distributed.sharding import Sharding, divided, divided_states, shard, whole
 from neurokit.first_look import checked_task, look_at
 from neurokit.history import History
 from neurokit.inference import ROWS, rows_at_once
@@ -65,10 +67,13 @@ from neurokit.plain_loop import loop_plan
 from neurokit.planning import Plan, plan_fit
 from neurokit.predictions import joined, labels_of, probabilities, to_numpy
 from neurokit.probe import FirstLook, call
+from neurokit.processes import together
 from neurokit.record import RunRecord
 from neurokit.rehearsal import undoing
-from neurokit.runtime import Runtime, check_precision, floating_dtype
+from neurokit.runtime import Precision, Runtime, check_precision, floating_dtype
 from neurokit.seeding import preserved_rng, rng_state, set_rng_state
+from neurokit.shared_fit import SharedFeed, SharedSignals
+from neurokit.shared_runtime import SharedRuntime
 from neurokit.show_loop import LoopPlan, show_loop
 from neurokit.signals import Signals
 from neurokit.signature import signature
@@ -104,7 +109,8 @@ class Trainer:
         compile: Make forward, loss, backward and update one program with ``torch.compile``. That takes seconds; what a
             step gains, and after how many steps it pays, is said. A step that cannot be one program runs as it is, and
             why is said as well. The weights are the same to float tolerance; masks of dropout are others.
-        strategy: ``"auto"`` and ``"none"`` train in this process.
+        strategy: ``"auto"`` trains in this process alone, or, where torchrun started several, in all of them together
+            (``"ddp"``); ``"fsdp"`` shards the weights between them; ``"none"`` always trains alone.
         accumulate: Batches whose gradients add up to one update, exactly as if they were one batch.
         max_grad_norm: Clip the gradients' global norm to this before each update.
 
@@ -152,8 +158,12 @@ class Trainer:
             "max_grad_norm": max_grad_norm,
         }  # fmt: skip
         self.model = model
+        self.steps_itself, self.is_plain = "train_step" in self.overrides, not self.overrides
         self.criterion = make_criterion(loss)
-        self.runtime = Runtime(select_device(device), precision, accumulate, max_grad_norm)
+        place = select_device(own_device(device, strategy))
+        self.group = join(strategy, place)
+        self.wish: str | None = None  # why this process would stop, while the others have not heard of it
+        self.runtime = self._make_runtime(place, precision, accumulate, max_grad_norm)
         self.optimizers: dict[str, Optimizer] = {}
         self.task: Task | dict[str, Task] | None = None
         self.metrics = self._test_metrics = MetricSet.resolve((), Task())
@@ -169,7 +179,7 @@ class Trainer:
         self._compiled: CompiledStep | None = None  # what learns in place of learn
         self._hooks = Hooks((), self)
         self._feed: loop.Feed | None = None
-        self.signals = Signals()
+        self.signals = SharedSignals() if self.group.is_several else Signals()
         self._seeded = self._loaded = False
         self.findings: list[Finding] = []
         self.woken: list[nn.Module] = []  # what the latest evaluation put in train()
@@ -180,8 +190,6 @@ class Trainer:
         self._rows_at_once: dict[tuple[Any, ...], int] = {}  # of inputs, by shapes and dtypes of two rows
         self._fit_began = self._epoch_began = 0.0
         self._shown: LoopPlan | None = None
-        self.steps_itself = "train_step" in self.overrides
-        self.is_plain = not self.overrides
         if self.is_plain:
             for one in self.criteria():
                 check_takes_two(one.function)
@@ -190,8 +198,47 @@ class Trainer:
         model.to(self.runtime.device)
         for one in self.criteria():
             one.to(self.runtime.device, floating_dtype(model))
+        self.shards = self.group.is_several and strategy == "fsdp"
+        if self.shards:
+            self._shard(optimizer)
         if not probe.has_lazy_parameters(model):
             self._make_optimizers()
+
+    def _make_runtime(
+        self, device: torch.device, precision: Precision, accumulate: int, max_grad_norm: float | None
+    ) -> Runtime:
+        if not self.group.is_several:
+            return Runtime(device, precision, accumulate, max_grad_norm)
+        if self.arguments["compile"]:
+            raise ValueError(
+                "compile=True is for one process so far: of several, the reducer is attached to the model's forward, "
+                "which would be compiled away. Pass compile=False, or strategy='none'."
+            )
+        if self.arguments["strategy"] == "fsdp":
+            runtime = SharedRuntime(device, precision, accumulate, max_grad_norm, group=self.group, overlaps=False)
+            runtime.engine = Sharding(self.group.world)
+            return runtime
+        several_steps = self.steps_itself and isinstance(self.arguments["optimizer"], Mapping)  # as of a GAN
+        return SharedRuntime(device, precision, accumulate, max_grad_norm, group=self.group, overlaps=not several_steps)
+
+    def _shard(self, optimizer: Any) -> None:
+        """Divide the weights between the processes, before an optimizer takes them."""
+        made = list(optimizer.values()) if isinstance(optimizer, Mapping) else [optimizer]
+        if any(isinstance(one, Optimizer) for one in made):
+            raise ValueError(
+                "strategy='fsdp' divides the weights between the processes, and an optimizer made before holds whole "
+                "ones. Pass optimizer='adam', a class, or a factory: functools.partial(torch.optim.AdamW, lr=1e-3)."
+            )
+        if self.runtime.scaler is not None:
+            raise ValueError(
+                "precision='fp16' scales the loss by what all gradients allow, and with strategy='fsdp' no process "
+                "sees them all. Pass precision='bf16', which needs no scaling."
+            )
+        if probe.has_lazy_parameters(self.model):
+            raise ValueError(
+                "strategy='fsdp' divides weights, and lazy ones have no shape yet. Run the model once: model(x[:1])."
+            )
+        shard(self.model)
 
     @property
     def optimizer(self) -> Optimizer | dict[str, Optimizer]:
@@ -201,6 +248,7 @@ class Trainer:
     # ------------------------------------------------------------------------------------------- fit, evaluate, predict
 
     @suggests_arguments
+    @together
     def fit(
         self,
         x: Any,
@@ -254,8 +302,10 @@ class Trainer:
             self, x, y, batch_size=batch_size, epochs=epochs, validation_data=validation_data,
             validation_split=validation_split, shuffle=shuffle, sample_weight=sample_weight,
             class_weight=class_weight, steps_per_epoch=steps_per_epoch, callbacks=callbacks, resume=resume,
-            checks=checks, verbose=verbose,
+            checks=False if self.shards else checks, verbose=verbose,  # no process sees a whole weight
         )  # fmt: skip
+        if self.group.is_several:
+            shared_fit.take_share(self, plan)
         for finding in plan.findings:
             if finding.level == "error":
                 raise finding.as_error()
@@ -267,15 +317,19 @@ class Trainer:
         try:
             with closing(plan.data):
                 loop.fit(self, self._feed, plan.data.validation, plan.hooks, restore)
+            if self.group.is_several:
+                shared_fit.end(self)
         except (TypeError, ValueError, OSError):  # refused by a callback or the first step
             undo()
             raise
         finally:
             self._feed = None
+            self.runtime.detach()
             self.signals.close()
         return self.history
 
     @suggests_arguments
+    @together
     def evaluate(
         self,
         x: Any,
@@ -307,6 +361,8 @@ class Trainer:
         """
         loader = self._judged_loader(x, y, sample_weight, batch_size)
         hooks = Hooks([*listed(callbacks), *progress(verbose, loader.num_batches)], self)
+        if self.group.is_several and not self.shards:
+            loader = dealt_out(loader, self.group.rank, self.group.world)
         with closing(loader):
             logs = loop.eval_epoch(self, loader, hooks)
         diverged = not math.isfinite(logs.get("loss", 0.0))
@@ -441,6 +497,8 @@ class Trainer:
     def stop(self, reason: str) -> None:
         """End the present ``fit`` after this batch; its epoch still validates and ends.
 
+        Of several processes each may say so; all end at the same batch, within the next eight.
+
         Args:
             reason: Why, as ``history.stop_reason`` will tell.
 
@@ -451,6 +509,9 @@ class Trainer:
             >>> trainer.fit(torch.ones(4, 1), torch.ones(4, 1), epochs=9, callbacks=[enough], verbose=0).stop_reason
             'enough'
         """
+        if self.group.is_several and self.is_fitting:
+            self.wish = str(reason)
+            return
         self.state.stop_reason = str(reason)
 
     # -------------------------------------------------------------------------------------------------------- one batch
@@ -483,7 +544,7 @@ class Trainer:
         runtime.zero_grad()
         output = self.compute_loss(batch)
         loss = require_gradient(output, self.model)
-        runtime.backward(loss, None if runtime.accumulate == 1 else window_weight(output, batch))
+        runtime.backward(loss, window_weight(output, batch) if runtime.weighs else None)
         runtime.step(optimizers)
         return output
 
@@ -553,7 +614,7 @@ class Trainer:
     def state_dict(self) -> dict[str, Any]:
         """Return everything a run goes on from, from weights and optimizers to history and random streams."""
         names = parameter_names(self.model, self.criteria())
-        return {
+        state = {
             "record": self.record.to_json(),
             "model": self.model.state_dict(),
             "modes": modes.get_modes(self.model),
@@ -572,6 +633,10 @@ class Trainer:
             "inputs": {path: known._asdict() for path, known in self._inputs.items()},
             "rng": rng_state(),
         }
+        if self.shards:
+            state = whole(state)
+        together = self.group.is_several and self.is_fitting
+        return reduction.state_of_all(self.group, state, self.metrics) if together else state
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take back what ``state_dict`` gave: all of it or, with an error, nothing.
@@ -591,8 +656,10 @@ class Trainer:
                 f"The state holds the optimizers {sorted(state['optimizers'])}, and this trainer has "
                 f"{sorted(self.optimizers)}. Build the trainer as the saved one was."
             )
-        checkpoint.match(self.model, state["model"])
         names = parameter_names(self.model, self.criteria())
+        if self.shards:
+            state = self._divided(state, names)
+        checkpoint.match(self.model, state["model"])
         for name, one in self.optimizers.items():
             checkpoint.match_optimizer(one, names, state["optimizers"][name])
         for criterion, own in zip(self.criteria(), state.get("losses", []), strict=False):
@@ -614,6 +681,15 @@ class Trainer:
         self.task = None  # told again from the next data, with these labels
         self._inputs = restored_inputs(state.get("inputs"))
 
+    def _divided(self, state: Mapping[str, Any], names: Mapping[nn.Parameter, str]) -> dict[str, Any]:
+        """A state of whole tensors as this process holds its part of it."""
+        parameters = {name: one for one, name in names.items()}
+        optimizers = {
+            name: {**one, "state": divided_states(parameters, one["state"])}
+            for name, one in state["optimizers"].items()
+        }
+        return {**state, "model": divided(self.model.state_dict(), state["model"]), "optimizers": optimizers}
+
     def save(self, folder: str | Path) -> Path:
         """Save the whole trainer as a folder of safetensors and JSON, in one step; return the folder.
 
@@ -628,9 +704,12 @@ class Trainer:
             >>> Trainer(nn.Linear(2, 1)).load(folder)
         """
         check_path("folder", folder)
-        saved = checkpoint.write(Path(folder), self.state_dict(), replace=True)
-        self.record.save(saved / "run.json")
-        return saved
+        state = self.state_dict()
+        if self.group.is_first:
+            saved = checkpoint.write(Path(folder), state, replace=True)
+            self.record.save(saved / "run.json")
+        self.group.wait()
+        return Path(folder)
 
     def load(self, folder: str | Path, *, limits: checkpoint.Limits | None = None) -> None:
         """Take back what ``save``, or a ``ModelCheckpoint``, wrote: a checkpoint folder, or a run folder's newest.
@@ -665,7 +744,10 @@ class Trainer:
             >>> Trainer(nn.Linear(2, 1), loss="mse").load_weights(path)
         """
         check_path("path", path)
-        checkpoint.save_weights(Path(path), self.model.state_dict())
+        weights = whole(self.model.state_dict()) if self.shards else self.model.state_dict()
+        if self.group.is_first:
+            checkpoint.save_weights(Path(path), weights)
+        self.group.wait()
         return Path(path)
 
     def load_weights(self, path: str | Path, *, limits: checkpoint.Limits | None = None) -> None:
@@ -680,6 +762,8 @@ class Trainer:
         """
         check_path("path", path)
         weights = checkpoint.load_weights(Path(path), limits=limits)
+        if self.shards:
+            weights = divided(self.model.state_dict(), weights)
         checkpoint.load_module(self.model, weights, f"The weights in {path}")
         self._loaded = True
 
@@ -808,6 +892,8 @@ class Trainer:
         self.record.epochs_run = len(self.history.epoch)
         self.record.metrics["last"] = dict(logs)
         self.state.end_epoch()
+        if self.group.is_several:
+            shared_fit.agree(self)
 
     def end_fit(self) -> None:
         """Complete history and record, however the fit ended."""
@@ -826,17 +912,23 @@ class Trainer:
 
     def begin_evaluation(self) -> tuple[RunningMeans, MetricSet]:
         """Fresh means and metrics, so that an evaluation in the middle of an epoch leaves the epoch's own alone."""
+        self.runtime.settle()
         return RunningMeans(self.runtime.device), self._test_metrics.fresh()
 
     def finish_logs(self, means: RunningMeans, metrics: MetricSet) -> dict[str, float]:
         """Return means and metrics as floats: the one host read of an epoch."""
+        trains = means is self.means
+        if self.group.is_several and (trains or not self.shards):
+            means, metrics = reduction.over_all(
+                self.group, means, metrics, self.model if trains and not self.shards else None
+            )
         logs = means.compute()
         if isinstance(self.criterion, dict) and all(f"{name}_loss" in logs for name in self.criterion):
             logs["loss"] = sum(logs[f"{name}_loss"] for name in self.criterion)  # each over its own weights
         scores = metrics.compute()
-        if self.steps_itself and means is self.means:  # an own train_step feeds the metrics, or leaves them
+        if self.steps_itself and trains:  # an own train_step feeds the metrics, or leaves them
             scores = {name: value for name, value in scores.items() if not math.isnan(value)}
-        if not logs and self.criterion is None and means is not self.means:
+        if not logs and self.criterion is None and not trains:
             self._note("The model gives no loss in eval mode, so there is no val_loss.")
         return logs | scores
 
@@ -884,12 +976,13 @@ class Trainer:
         """Return the seed of order and split: the resumed run's, else the first fit's, else torch's as it is now."""
         if restored is not None:
             return int(restored["state"]["seed"])
-        return self.state.seed if self._seeded else torch.initial_seed()
+        return int(self.group.gather(self.state.seed if self._seeded else torch.initial_seed())[0])
 
     # ------------------------------------------------------------------------------------------------- how a fit begins
 
     def _begin(self, plan: Plan) -> None:
         """Take over what was planned: from here on things change."""
+        self.wish = None
         tasks = list(plan.asked.values()) if isinstance(plan.asked, dict) else [plan.asked]
         for criterion, task in zip(self.criteria(), tasks, strict=False):
             criterion.class_weight = plan.class_weight
@@ -908,13 +1001,15 @@ class Trainer:
         foreign = foreign_parameters(self.optimizers, parameter_names(self.model, self.criteria()))
         if foreign and not replaced:
             self._note(describe_foreign(foreign))
-        self._feed = loop.Feed(self, plan.data.train, cut=plan.arguments["steps_per_epoch"] is not None)
+        feed = SharedFeed if self.group.is_several else loop.Feed
+        self._feed = feed(self, plan.data.train, cut=plan.arguments["steps_per_epoch"] is not None)
         self.history = History(self.monitors)
         self._shown = loop_plan(self, plan.arguments, plan)
         self._fit_began = self._epoch_began = time.perf_counter()
         self.record = RunRecord.begin(
             self.model, self.runtime.device, data_seed=plan.state.seed, task=self.task,
-            split=plan.data.split, parameters=self.arguments | plan.arguments | _batch_size(plan),
+            split=plan.data.split,
+            parameters=self.arguments | plan.arguments | _batch_size(plan) | self.group.described(),
             data={"train": plan.data.train, "validation": plan.data.validation},
             signature=signature(None if plan.look.batch is None else plan.look.batch.x, self._inputs, self.task),
         )  # fmt: skip
@@ -925,6 +1020,8 @@ class Trainer:
             self._note(text)
         if text := plan.beginning():
             logger.warning(text)
+        if self.group.is_several:
+            shared_fit.begin(self)
 
     def _begin_compiling(self, rows: int | None) -> None:
         """Have this fit's steps compiled, those that are ours."""
@@ -994,11 +1091,13 @@ class Trainer:
             self._note(
                 f"The resumed run has done {self.state.epoch} of {self.state.epochs} epochs: nothing is left to train."
             )
-        self.means.load_state_dict(state["means"])
-        self.metrics.load_state_dict(state["metrics"])
+        if self.group.is_first:  # what was seen of a half-done epoch is added up again at its end
+            self.means.load_state_dict(state["means"])
+            self.metrics.load_state_dict(state["metrics"])
         if self.state.batch and not isinstance(self._feed.loader, InMemoryLoader):
             self._note(f"Resuming at batch {self.state.batch + 1}: the batches before it are passed over.")
         set_rng_state(state["rng"])
+        reduction.enter_streams(self.group, self.state, state.get("rng_of_ranks", ()))
         state.clear()  # what was read takes as much memory as the run
 
     def _interrupt(self) -> None:
@@ -1073,7 +1172,11 @@ class Trainer:
         loader = self._sized(loader, batch_size)
         hooks = Hooks([*listed(callbacks), *progress(verbose, loader.num_batches)], self)
         self._note_untrained()
-        return self._watched(loop.predict_batches(self, loader, hooks), loader)
+        dealt = loader
+        if self.group.is_several and not self.shards:  # where weights are divided, all compute all
+            dealt = dealt_out(loader, self.group.rank, self.group.world)
+        outputs = self._watched(loop.predict_batches(self, dealt, hooks), dealt)
+        return outputs if dealt is loader else reduction.in_turn(self.group, outputs, loader)
 
     def _watched(self, batches: Iterator[Any], loader: Loader) -> Iterator[Any]:
         """Pass on predictions; say once where the inputs are NaN or infinite, if they are so."""

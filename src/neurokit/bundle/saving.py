@@ -24,6 +24,7 @@ from neurokit.bundle.layout import (
 from neurokit.bundle.reading import open_folder, read_manifest
 from neurokit.bundle.replacing import refuse_to_replace
 from neurokit.bundle.writing import program_of_export, write_json, write_manifest
+from neurokit.processes import by_the_first
 from neurokit.storage.folders import replacing_folder
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ TOLERANCE = 1e-5  # relative and absolute: what float32 leaves between one order
 
 
 @suggests_arguments
+@by_the_first
 def save_bundle(
     trainer: Trainer,
     folder: str | os.PathLike[str],

@@ -27,6 +27,8 @@ class Callback:
         order: Callbacks of a lower order see every event first; equal ones keep the order of the user's list.
         makes_files: Whether ``on_train_begin`` makes files. Such callbacks begin after all others of any order, so that
             a fit that one of those refuses leaves none.
+        for_one: Whether, of several processes, only the first runs this callback: one that writes or draws, and neither
+            moves weights nor stops the fit.
 
     Example:
         >>> class Shout(Callback):
@@ -37,6 +39,7 @@ class Callback:
     trainer: Trainer
     order: int = 0
     makes_files: bool = False
+    for_one: bool = False
 
     @property
     def model(self) -> nn.Module:

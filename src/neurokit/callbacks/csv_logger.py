@@ -43,7 +43,7 @@ class CSVLogger(Callback):
         'history.csv'
     """
 
-    makes_files = True
+    makes_files = for_one = True
 
     @suggests_arguments
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False) -> None:

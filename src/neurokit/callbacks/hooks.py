@@ -33,6 +33,9 @@ class Hooks:
         given = list(callbacks)
         for position, callback in enumerate(given):
             _check(callback, given[:position])
+        group = getattr(trainer, "group", None)
+        if group is not None and not group.is_first:
+            given = [callback for callback in given if not callback.for_one]
         self.callbacks: list[Callback] = sorted(given, key=lambda callback: callback.order)
         for callback in self.callbacks:
             callback.trainer = trainer

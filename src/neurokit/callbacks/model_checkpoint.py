@@ -45,6 +45,8 @@ class ModelCheckpoint(Callback):
     and SIGUSR1 and SIGUSR2, SLURM's notice ahead of it, unless you handle these yourself; SIGTERM is then delivered
     under its old handler (exit code 143). A second signal acts at once.
 
+    Of several processes the first writes, what one process would; any number of them goes on from it.
+
     Args:
         folder: The run's folder; made if it is missing.
         monitor: What tells the best; ``None`` is ``val_loss`` when there is validation, else no best is kept.
@@ -144,6 +146,8 @@ class ModelCheckpoint(Callback):
         """Make the folder this run's alone, and find out that it can be written before anything is trained."""
         self._refuse_twins()
         self._place = self.folder.absolute()
+        if not self.trainer.group.is_first:  # one process writes
+            return
         self._lock, self._sound = RunLock(self._place), {}
         try:
             make_folders(self._place)
@@ -186,6 +190,9 @@ class ModelCheckpoint(Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         if self._is_ours:
+            return
+        if not self.trainer.group.is_first:
+            self._is_ours = True
             return
         if found := checkpoint.newest(self._place):
             raise FileExistsError(
@@ -237,15 +244,16 @@ class ModelCheckpoint(Callback):
         if best is not None:
             self.best, self._best_step = best, self._last_step
         try:
-            self._keep_folder()
-            contents = checkpoint.pack(self.trainer.state_dict())
-            spare = {step for step in (self._best_step, self._last_step) if step is not None}
-            work = partial(_write, self._place, self._last_step, keep=self.keep, spare=spare, known=self._sound)
-            if checkpoint.size_of(contents) < IN_THE_BACKGROUND:
-                self._written(work(contents))
-            else:
-                self._writer.start(partial(work, self._writer.copied(contents)))
-                self._in_flight = before
+            contents = checkpoint.pack(self.trainer.state_dict())  # of several processes each gives its part
+            if self.trainer.group.is_first:
+                self._keep_folder()
+                spare = {step for step in (self._best_step, self._last_step) if step is not None}
+                work = partial(_write, self._place, self._last_step, keep=self.keep, spare=spare, known=self._sound)
+                if checkpoint.size_of(contents) < IN_THE_BACKGROUND:
+                    self._written(work(contents))
+                else:
+                    self._writer.start(partial(work, self._writer.copied(contents)))
+                    self._in_flight = before
         except OSError as error:
             self._failed(error, before)
             return

@@ -40,6 +40,7 @@ class ProgressBar(Callback):
     """
 
     order = 1
+    for_one = True
 
     @suggests_arguments
     def __init__(

@@ -37,7 +37,7 @@ class TensorBoard(Callback):
         100
     """
 
-    makes_files = True
+    makes_files = for_one = True
 
     @suggests_arguments
     def __init__(self, log_dir: str | os.PathLike[str], update_freq: int | Literal["epoch", "batch"] = "epoch") -> None:

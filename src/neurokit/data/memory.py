@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import torch
@@ -171,11 +172,7 @@ class InMemoryLoader:
 
     def batches(self, data_pass: int | None = None, start: int = 0) -> Iterator[Batch]:
         """Yield the batches of one pass, from batch ``start`` on; in the source's order when it trains nothing."""
-        rebuild, size = self._rebuild, self.batch_size
-        if self.shuffle and data_pass is not None:
-            visited = self._numbers(order(self._available, self.seed, data_pass))
-        else:
-            visited = self._numbers(torch.arange(self._available))
+        rebuild, size, visited = self._rebuild, self.batch_size, self.visited(data_pass)
         for first in range(start, self.num_batches, self._block_batches):
             last = min(first + self._block_batches, self.num_batches)
             stop = self.num_rows if last == self.num_batches else last * size
@@ -185,9 +182,28 @@ class InMemoryLoader:
             for parts in zip(*(_gather(column, chosen).split(sizes) for column in self.columns), strict=True):
                 yield rebuild(parts)
 
+    def visited(self, data_pass: int | None) -> Tensor:
+        """Return row numbers of the columns in the order in which a pass visits them."""
+        if self.shuffle and data_pass is not None:
+            return self._numbers(order(self._available, self.seed, data_pass))
+        return self._numbers(torch.arange(self._available))
+
+    def bounds(self, index: int) -> tuple[int, int]:
+        """Return where in a pass's order a batch begins and ends."""
+        last = index + 1 == self.num_batches
+        return index * self.batch_size, self.num_rows if last else (index + 1) * self.batch_size
+
     def _numbers(self, positions: Tensor) -> Tensor:
         """Row numbers in the columns, from positions in this loader."""
         return positions if self.rows is None else self.rows[positions]
+
+
+def gathered(loader: InMemoryLoader, parts: Iterator[Tensor], at_once: int) -> Iterator[Batch]:
+    """Yield a batch for each tensor of row numbers, so many gathered in one piece."""
+    while block := list(islice(parts, at_once)):
+        rows, sizes = torch.cat(block), [len(part) for part in block]
+        for tensors in zip(*(_gather(column, rows).split(sizes) for column in loader.columns), strict=True):
+            yield loader._rebuild(tensors)
 
 
 def _row_bytes(column: Column) -> int:

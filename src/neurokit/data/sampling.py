@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import count, islice
 from typing import Any
@@ -13,6 +13,7 @@ from torch.utils.data import BatchSampler, DataLoader, RandomSampler, Sequential
 from neurokit.seeding import order, preserved_cpu_rng, seed_sample, seeded_items
 
 Key = tuple[int | None, Any]  # which pass, and what the sampler gave: as a rule, an index
+Part = Callable[[int | None, int, Iterable[list[Any]]], Iterator[list[Any]]]
 
 
 class Sampling:
@@ -44,9 +45,10 @@ class Sampling:
             self.num_rows = rows = keys - keys % self.size if self.drop_last else keys
             self.joins = join_lone_row and rows % self.size == 1 and rows > self.size > 1
             self.num_batches = -(-rows // self.size) - self.joins
-        generators = [getattr(sampler, "generator", None) for sampler in _held(self.sampler)]
+        generators = [getattr(sampler, "generator", None) for sampler in held_samplers(self.sampler)]
         self._generator = next((one for one in generators if isinstance(one, torch.Generator)), None)
         self._began: tuple[int, torch.Tensor] | None = None  # the last pass, and where the generator stood then
+        self.part: Part | None = None  # what one of several processes takes of the batches; None: all
         self.enter(None, 0)
 
     def enter(self, data_pass: int | None, start: int) -> None:
@@ -55,7 +57,8 @@ class Sampling:
 
     def __iter__(self) -> Iterator[list[Key]]:
         data_pass = self.data_pass
-        for keys in islice(self._batches(self._keys(data_pass)), self.start, None):
+        batches: Iterator[list[Any]] = islice(self._batches(self._keys(data_pass)), self.start, None)
+        for keys in batches if self.part is None else self.part(data_pass, self.start, batches):
             yield [(data_pass, key) for key in keys]
 
     def _batches(self, keys: Iterable[Any]) -> Iterator[list[Any]]:
@@ -123,12 +126,12 @@ class Sampling:
 
 def tell_epoch(source: Any, data_pass: int) -> None:
     """Call ``set_epoch`` wherever a sampler, or what holds one, has it: a ``DistributedSampler`` shuffles by it."""
-    for one in _held(source):
+    for one in held_samplers(source):
         if callable(tell := getattr(one, "set_epoch", None)):
             tell(data_pass)
 
 
-def _held(source: Any) -> list[Any]:
+def held_samplers(source: Any) -> list[Any]:
     """A sampler or loader and the samplers inside it, each once: a batch sampler may hold another, as a loader does."""
     found: list[Any] = []
     left = [source]
