@@ -75,6 +75,7 @@ def draw_job(axis: Axes, names: list[str], found: dict[str, Any]) -> None:
     axis.axvline(1, color=INK, linewidth=0.8, linestyle=":", zorder=0)
     for place, name in enumerate(names):
         if name not in found:
+            axis.text(0.015 * end, place, "not measured", va="center", fontsize=8.5, color=OTHERS)
             continue
         one = found[name]
         color = OURS if name.startswith("neurokit") else BARE if name == "floor" else OTHERS
@@ -82,7 +83,8 @@ def draw_job(axis: Axes, names: list[str], found: dict[str, Any]) -> None:
         axis.hlines(place, one["lowest"], one["highest"], color=INK, linewidth=0.8)
         weight = "bold" if name.startswith("neurokit") else "normal"
         behind = max(one["highest"], one["ratio"]) + 0.015 * end
-        axis.text(behind, place, f"{one['ratio']:.2f}", va="center", fontsize=8.5, color=INK, fontweight=weight)
+        label = axis.text(behind, place, f"{one['ratio']:.2f}", va="center", fontsize=8.5, color=INK, fontweight=weight)
+        label.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 0.5})
     axis.set_xlim(0, end)
     axis.tick_params(axis="y", length=0)
     axis.tick_params(axis="x", colors=INK, labelsize=8)

@@ -1,0 +1,91 @@
+"""What the README says of speed is what a run measured; the benchmarks run. Nothing here is timed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+README = (ROOT / "README.md").read_text()
+SPEED = README.partition("## Speed\n")[2].partition("\n## ")[0]
+TRAINING = json.loads((RESULTS / "training.json").read_text())
+PRINTED = {"hand-written loop": "hand", "bare floor": "floor", "Keras 3": "keras"}
+
+
+def _table() -> dict[str, dict[str, str]]:
+    """The README's cells by runner and job."""
+    lines = [line for line in SPEED.splitlines() if line.startswith("|")]
+    (_, *jobs), _, *rows = ([cell.strip(" *") for cell in line.strip("|").split("|")] for line in lines)
+    return {PRINTED.get(name, name.lower()): dict(zip(jobs, cells, strict=True)) for name, *cells in rows}
+
+
+def test_the_readmes_figures_are_those_that_were_measured() -> None:
+    told = {name: {job: cell for job, cell in cells.items() if cell != "-"} for name, cells in _table().items()}
+
+    measured: dict[str, dict[str, str]] = {}
+    for job, one in TRAINING.items():
+        for name, found in one["runners"].items():
+            spread = f" ({found['lowest']:.2f} to {found['highest']:.2f})" if name != "hand" else ""
+            measured.setdefault(name, {})[job] = f"{found['ratio']:.2f}{spread}"
+    assert told == measured
+
+
+@pytest.mark.parametrize("job", TRAINING)
+def test_the_readme_says_where_and_when_it_was_measured(job: str) -> None:
+    one = TRAINING[job]
+
+    assert one["date"] in SPEED
+    assert one["cpu"] in SPEED
+    assert f"torch {one['versions']['torch']}" in SPEED
+    assert one["threads"] == 1
+    assert "one thread" in SPEED
+
+
+def test_the_readmes_sentences_give_the_processor_time_that_was_measured() -> None:
+    ours, compiled = (
+        [f"{TRAINING[job]['runners'][name]['cpu_ratio']:.2f}" for job in ("tabular", "arrays")]
+        for name in ("neurokit", "neurokit compiled")
+    )
+    accelerate = TRAINING["arrays"]["runners"]["accelerate"]
+    said = " ".join(SPEED.split())
+
+    assert f"neurokit takes {' and '.join(ours)} of the loop's, and compiled {' and '.join(compiled)};" in said
+    assert f"between {accelerate['lowest']:.2f} and {accelerate['highest']:.2f} of it on the arrays" in said
+
+
+def test_the_picture_was_drawn_from_the_figures_of_today() -> None:
+    picture = Image.open(ROOT / "docs" / "_static" / "speed.png")
+
+    assert picture.text["Description"] == hashlib.sha256((RESULTS / "training.json").read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("path", sorted(RESULTS.glob("*.json")), ids=lambda path: path.stem)
+def test_results_say_how_they_came_about_and_name_no_private_path(path: Path) -> None:
+    text = path.read_text()
+    found = json.loads(text)
+
+    for one in found.values() if path.stem == "training" else [found]:
+        assert one["command"].startswith(f"python benchmarks/{path.stem}.py")
+        assert {"date", "cpu", "cores", "threads", "versions"} <= set(one)
+    assert not re.search(r"/(home|root|Users|work|tmp)/\w", text)
+
+
+@pytest.mark.slow
+def test_a_benchmark_measures_each_runner_in_a_process_of_its_own(tmp_path: Path) -> None:
+    command = [sys.executable, ROOT / "benchmarks" / "training.py", "tabular", "--rounds", "1", "--epochs", "2"]
+    command += ["--rows", "64", "--only", "hand", "floor", "neurokit", "--to", tmp_path]
+
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+
+    found = json.loads((tmp_path / "training.json").read_text())["tabular"]
+    assert list(found["runners"]) == ["hand", "floor", "neurokit"]
+    assert all(one["seconds"] > 0 for one in found["runners"].values())
+    assert "64 rows of 10 numbers" in run.stdout
