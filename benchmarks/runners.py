@@ -63,9 +63,7 @@ def neurokit(job: Job, epochs: int, tick: Tick, **options: Any) -> None:
     trainer = nk.Trainer(job.make(), loss=job.loss, optimizer="adam", metrics=metrics, device="cpu", **options)
     tick()
     if job.x is None:
-        cached = getattr(nk, "cached", None)  # decodes the first time only
-        loader = job.loader()
-        trainer.fit(cached(loader) if cached else loader, epochs=epochs, callbacks=[Clock()], verbose=0)
+        trainer.fit(nk.cached(job.loader()), epochs=epochs, callbacks=[Clock()], verbose=0)  # decodes at first
     else:
         trainer.fit(job.x, job.y, batch_size=job.batch_size, epochs=epochs, callbacks=[Clock()], verbose=0)
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
 from neurokit.data.arrays import Array, is_array_like
+from neurokit.data.decoded import Decoded
 from neurokit.data.inputs import Known, known_inputs
 from neurokit.data.memory import InMemoryLoader
 from neurokit.data.sources import Loader, has_batches, is_map_style, make_loader
@@ -120,7 +121,7 @@ class TrainingData:
         """Draw rows for validation: of each class its share, where the classes are at hand."""
         assert whole.num_rows is not None
         seed, targets, joins = common["seed"], common["targets"], common["join_lone_row"]
-        labels = _classes(whole.y, targets) if isinstance(whole, InMemoryLoader) else None
+        labels = _classes(whole.y, targets) if isinstance(whole, InMemoryLoader) and not _is_decoded(x) else None
         rows, held_out = split_rows(whole.num_rows, fraction, seed, labels)
         if len(held_out) < FEW_ROWS:
             logger.warning(
@@ -136,6 +137,11 @@ class TrainingData:
             return cls(train, whole.subset(held_out, shuffle=False, join_lone_row=False), split)
         train = make_loader(Subset(x, rows.tolist()), shuffle=shuffle, **common)
         return cls(train, make_loader(Subset(x, held_out.tolist()), **common | {"join_lone_row": False}), split)
+
+
+def _is_decoded(x: Any) -> bool:
+    """Tell whether rows come from ``nk.cached``, also through a Subset."""
+    return _is_decoded(x.dataset) if type(x) is Subset else type(x) is Decoded
 
 
 def _check_fraction(fraction: Any) -> None:
