@@ -219,6 +219,7 @@ REFUSED: dict[str, tuple[Callable[[Path], Any], type[Exception], str]] = {
     "array": (lambda _: np.zeros((3, 2)), TypeError, "Arrays in memory need no cache: pass them to fit"),
     "collate": (lambda at: DataLoader(images(at), 4, collate_fn=lambda items: items), TypeError, "a collate_fn"),
     "batches": (lambda at: DataLoader(images(at), batch_sampler=[[0, 1], [2]]), TypeError, "a batch_sampler"),
+    "no batches": (lambda at: DataLoader(images(at), batch_size=None), TypeError, "has batch_size=None"),
     "worker_init": (lambda at: DataLoader(images(at), 4, worker_init_fn=print), TypeError, "a worker_init_fn"),
     "pictures": (lambda at: datasets.ImageFolder(at), TypeError, "End its transform with ToTensor"),
     "text": (lambda _: Items(lambda index: ("word", index)), TypeError, "holds a str"),

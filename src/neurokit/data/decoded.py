@@ -126,6 +126,7 @@ def _checked(source: Any) -> Any:
 def _refuse_own_ways(loader: DataLoader[Any]) -> None:
     """Refuse a loader whose batches are not its rows, one beside the other."""
     found = {
+        "batch_size=None, a way of batching": loader.batch_sampler is None,
         "a batch_sampler": type(loader.batch_sampler) is not torch.utils.data.BatchSampler,
         f"a collate_fn, {getattr(loader.collate_fn, '__name__', loader.collate_fn)}":
             loader.collate_fn is not default_collate,
