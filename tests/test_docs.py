@@ -16,7 +16,7 @@ PAGES = Path(__file__).parents[1] / "docs"
 MNIST = Path(__file__).parents[2] / "shared" / "data" / "MNIST" / "raw"
 ALL = sorted(path for path in PAGES.rglob("*.md") if not {"_build", "node_modules"} & set(path.parts))
 SHOWN = {path.relative_to(PAGES).with_suffix("").as_posix(): path.read_text() for path in ALL}
-ELSEWHERE = {"diagnostics"}  # its pairs of wrong and right are run by tests/diagnostics/test_documentation.py
+ELSEWHERE = {"diagnostics"}  # fragments, as the page says: each check has tests that make its mistake
 NOT_RUN = "# not run by the tests: "  # the first line of a block that the tests leave out says why
 REASONS = [
     ("howto/many_gpus", "it needs torchrun"),
