@@ -30,6 +30,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, TensorDataset
 
 import neurokit as nk
+from jobs import deep_net
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("--device", default="cuda")
@@ -42,14 +43,6 @@ DEVICE = torch.device(options.device)
 
 def rows_of(count: int, batch: int) -> int:
     return max(2 * batch, round(count * options.scale) // batch * batch)
-
-
-def deep_net() -> nn.Module:
-    sizes, shares = (784, 256, 128, 64), (0.3, 0.3, 0.2)
-    layers: list[nn.Module] = [nn.Flatten()]
-    for before, after, share in zip(sizes, sizes[1:], shares, strict=False):
-        layers += [nn.Linear(before, after), nn.BatchNorm1d(after), nn.ReLU(), nn.Dropout(share)]
-    return nn.Sequential(*layers, nn.Linear(64, 10))
 
 
 def resnet() -> nn.Module:

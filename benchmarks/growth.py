@@ -17,7 +17,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -64,11 +63,9 @@ class Stream(IterableDataset[Any]):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = machine.parser(__doc__)
     parser.add_argument("--most", type=int, default=7, help="the largest power of ten")
     parser.add_argument("--batches", type=int, default=10**5, help="of the stream")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--to", type=Path, default=machine.RESULTS, help="the folder of results")
     parser.add_argument("--stream", action="store_true", help=argparse.SUPPRESS)  # the child process
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

@@ -17,7 +17,6 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -51,10 +50,8 @@ NETS: dict[str, tuple[Callable[[], nn.Module], str, tuple[int, ...]]] = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = machine.parser(__doc__)
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--to", type=Path, default=machine.RESULTS, help="the folder of results")
     parser.add_argument("--memory", action="store_true", help=argparse.SUPPRESS)  # the child process
     options = parser.parse_args()
     torch.set_num_threads(options.threads)

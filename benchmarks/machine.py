@@ -5,6 +5,7 @@ A module of the other benchmarks; it measures nothing.
 
 from __future__ import annotations
 
+import argparse
 import datetime
 import json
 import os
@@ -40,6 +41,14 @@ def _processor() -> str:
     told = Path("/proc/cpuinfo")
     lines = told.read_text().splitlines() if told.is_file() else []
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def parser(about: str | None) -> argparse.ArgumentParser:
+    """Return a parser of what every benchmark takes: threads, and the folder of results."""
+    made = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--threads", type=int, default=1)
+    made.add_argument("--to", type=Path, default=RESULTS, help="the folder of results")
+    return made
 
 
 def read(name: str, folder: Path = RESULTS) -> dict[str, Any]:

@@ -56,15 +56,13 @@ def main() -> None:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = machine.parser(__doc__)
     parser.add_argument("jobs", nargs="*", default=list(JOBS), metavar="JOB", help=f"of {', '.join(JOBS)}; or all")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--data", type=Path, help="holds MNIST/raw as torchvision keeps it; random pictures otherwise")
     parser.add_argument("--only", nargs="+", metavar="RUNNER", help="hand, neurokit, poutyne ...; all when left out")
     parser.add_argument("--epochs", type=int, help="each job has its own number")
     parser.add_argument("--rows", type=int, help="fewer than the job has, to try the script")
-    parser.add_argument("--to", type=Path, default=machine.RESULTS, help="the folder of results")
     parser.add_argument("--one", help=argparse.SUPPRESS)  # the child process: one runner, figures on stdout
     options = parser.parse_args()
     for job in options.jobs:

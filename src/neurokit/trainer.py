@@ -82,7 +82,7 @@ from neurokit.step import StepOutput as StepOutput
 from neurokit.step import require_gradient, score, step_logs, window_weight
 from neurokit.summary import layer_table, printed, training_notes
 from neurokit.task import Task, in_words
-from neurokit.tree import by_name, map_tensors
+from neurokit.tree import by_name, tensors_in
 
 if TYPE_CHECKING:
     from neurokit.compiling import CompiledStep
@@ -1134,9 +1134,7 @@ class Trainer:
         if asked is not None or not isinstance(loader, InMemoryLoader) or loader.num_rows <= loader.batch_size:
             return loader
         few = self.place(loader.rows_at(torch.arange(2))).x
-        shapes: list[tuple[Any, ...]] = []
-        map_tensors(lambda one: shapes.append((*one.shape, one.dtype)), few)
-        key = tuple(shapes)
+        key = tuple((*one.shape, one.dtype) for one in tensors_in(few))
         if key not in self._rows_at_once:
             with self.runtime.autocast:
                 self._rows_at_once[key] = rows_at_once(self.model, few)

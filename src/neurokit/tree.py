@@ -31,6 +31,23 @@ def map_tensors(function: Callable[[Tensor], Any], value: Any) -> Any:
     return value
 
 
+def tensors_in(value: Any) -> list[Tensor]:
+    """Return every tensor of a structure, in its order; arrays of numbers as tensors.
+
+    Example:
+        >>> tensors_in({"a": torch.tensor(1), "b": (torch.tensor(2), "text")})
+        [tensor(1), tensor(2)]
+    """
+    found: list[Tensor] = []
+
+    def add(tensor: Tensor) -> Tensor:
+        found.append(tensor)
+        return tensor
+
+    map_tensors(add, value)
+    return found
+
+
 def by_name(value: Value | dict[str, Value]) -> dict[str, Value]:
     """Return what a trainer has once for each output, by the output's name; what it has once only, under ``""``."""
     return value if isinstance(value, dict) else {"": value}

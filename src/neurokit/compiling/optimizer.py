@@ -10,11 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
-_IN_A_PROGRAM = {
-    "capturable": True,
-    "fused": False,
-    "foreach": None,
-}  # a count of steps stays a tensor, one loop is left
+_IN_A_PROGRAM = {"capturable": True, "fused": False, "foreach": None}  # the count of steps stays a tensor
 
 
 class StandIn:
@@ -52,18 +48,11 @@ class StandIn:
         for group, traced, name in self._settings:
             if name == "lr":
                 traced[name] = _as_tensor(group[name])
-        self._members = [list(group["params"]) for group in optimizer.param_groups]
+        self._members = _members(optimizer)
 
     def is_current(self) -> bool:
         """Tell whether the optimizer still has the state and the groups that this stands in for."""
-        groups = self.optimizer.param_groups
-        return self.optimizer.state is self._state and [len(group["params"]) for group in groups] == [
-            len(members) for members in self._members
-        ] and all(
-            one is other
-            for group, members in zip(groups, self._members, strict=True)
-            for one, other in zip(group["params"], members, strict=True)
-        )  # fmt: skip
+        return self.optimizer.state is self._state and _members(self.optimizer) == self._members
 
     def follow(self) -> None:
         """Take over what a schedule or a callback has set since the last step."""
@@ -73,6 +62,11 @@ class StandIn:
                 if value != before:
                     traced[name] = _filled(traced[name], value)
             self._seen = now
+
+
+def _members(optimizer: Optimizer) -> list[list[int]]:
+    """Which tensors each group holds: their ids, since tensors compare by value."""
+    return [list(map(id, group["params"])) for group in optimizer.param_groups]
 
 
 def reason_against(optimizer: Optimizer) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +17,7 @@ from neurokit.arguments import check_count
 from neurokit.data.arrays import is_array_like
 from neurokit.data.datasets import DatasetLoader
 from neurokit.seeding import cpu_streams, preserved_cpu_rng, seed_sample
-from neurokit.tree import map_tensors
+from neurokit.tree import map_tensors, tensors_in
 
 logger = logging.getLogger("neurokit")
 
@@ -43,7 +43,7 @@ class Decoded(Dataset[Any]):
         self.columns = columns
 
     def __len__(self) -> int:
-        return len(_tensors(self.columns)[0])
+        return len(tensors_in(self.columns)[0])
 
     def __getitem__(self, index: int) -> Any:
         return map_tensors(lambda column: column[index], self.columns)
@@ -90,7 +90,7 @@ def cached(source: Dataset[Any] | DataLoader[Any], max_bytes: int | None = None)
     dataset = _checked(source)
     with preserved_cpu_rng():
         item = _refuse_chance(dataset)
-    rows, size = len(dataset), sum(one.nbytes for one in _tensors(item)) * len(dataset)
+    rows, size = len(dataset), sum(one.nbytes for one in tensors_in(item)) * len(dataset)
     _refuse_size(rows, size, max_bytes)
     logger.warning("nk.cached decodes %s rows once and keeps them: %s of memory.", f"{rows:,}", _written(size))
     with preserved_cpu_rng():
@@ -226,9 +226,9 @@ def _filled(dataset: Any, rows: int, item: Any, loader: DataLoader[Any] | None) 
     done = 0
     try:
         for batch in reading.items():
-            pieces = _tensors(tuple(batch) if isinstance(batch, list) else batch)
+            pieces = tensors_in(tuple(batch) if isinstance(batch, list) else batch)
             stop = done + len(pieces[0])
-            for column, piece in zip(_tensors(columns), pieces, strict=True):
+            for column, piece in zip(tensors_in(columns), pieces, strict=True):
                 if piece.shape[1:] != column.shape[1:] or piece.dtype != column.dtype:
                     raise ValueError(
                         f"Rows {done} to {stop - 1} have entries of shape {tuple(piece.shape[1:])}, {piece.dtype}, and "
@@ -256,14 +256,8 @@ def _look_again(dataset: Any, columns: Any, rows: int) -> None:
             )
 
 
-def _tensors(value: Any) -> Sequence[Tensor]:
-    found: list[Tensor] = []
-    map_tensors(found.append, value)
-    return found
-
-
 def _equal(one: Any, other: Any) -> bool:
-    pairs = zip(_tensors(one), _tensors(other), strict=True)
+    pairs = zip(tensors_in(one), tensors_in(other), strict=True)
     return all(
         a.shape == b.shape and a.dtype == b.dtype and torch.allclose(a, b, rtol=0, atol=0, equal_nan=True)
         for a, b in pairs

@@ -83,20 +83,16 @@ class InMemoryLoader:
 
     def subset(self, rows: Tensor, *, shuffle: bool, join_lone_row: bool) -> InMemoryLoader:
         """Return a loader over some of the rows, sharing the columns."""
-        part = InMemoryLoader(
-            self.x, self.y, self.weight, batch_size=self.batch_size, shuffle=shuffle, seed=self.seed,
-            join_lone_row=join_lone_row, rows=rows if self.rows is None else self.rows[rows], labels=self.labels,
-            target_name=self.target_name,
-        )  # fmt: skip
-        part._whole = self
-        return part
+        chosen = rows if self.rows is None else self.rows[rows]
+        return self._over_the_same(rows=chosen, shuffle=shuffle, join_lone_row=join_lone_row)
 
     def resized(self, batch_size: int) -> InMemoryLoader:
         """Return a loader over the same rows in their order, so many at a time, sharing the columns."""
-        other = InMemoryLoader(
-            self.x, self.y, self.weight, batch_size=batch_size, seed=self.seed, rows=self.rows, labels=self.labels,
-            target_name=self.target_name,
-        )  # fmt: skip
+        return self._over_the_same(batch_size=batch_size)
+
+    def _over_the_same(self, **changes: Any) -> InMemoryLoader:
+        kept = {name: getattr(self, name) for name in ("batch_size", "seed", "rows", "labels", "target_name")}
+        other = InMemoryLoader(self.x, self.y, self.weight, **kept | changes)
         other._whole = self
         return other
 
