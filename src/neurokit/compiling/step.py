@@ -12,6 +12,7 @@ from torch import Tensor
 
 from neurokit.compiling.optimizer import StandIn, reason_against
 from neurokit.compiling.refusals import REFUSED, told
+from neurokit.compiling.rewriting import InKernels
 from neurokit.data.batch import Batch, count_rows
 from neurokit.diagnostics import Finding
 from neurokit.places import line_of
@@ -157,6 +158,7 @@ def _program(learn: Callable[..., StepOutput], optimizers: tuple[Any, ...]) -> C
     options: dict[str, Any] = {
         "guard_filter_fn": _watched,
         "size_asserts": False,  # of sizes that guards have seen to
+        "post_grad_custom_post_pass": InKernels(),
         "fallback_random": torch.are_deterministic_algorithms_enabled(),  # the masks of dropout that eager steps draw
     }
     return torch.compile(step, fullgraph=True, options=options)
