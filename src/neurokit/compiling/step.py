@@ -74,7 +74,7 @@ class CompiledStep:
         if self._compiling is None:
             return self._run(batch)
         output = self._timed(self._after, self._run, batch)
-        if len(self._after) == _MEASURED:
+        if len(self._after) == max(_MEASURED, self._trainer.runtime.accumulate):  # a window has two or three programs
             self.tell()
         return output
 
@@ -113,14 +113,12 @@ class CompiledStep:
         steppers = trainer.steppers
         for reason in filter(None, [_reason_against(trainer.runtime), *map(reason_against, steppers)]):
             return self._refuse(reason, batch)
-        began = time.perf_counter()
         for one in steppers:
             _expect_gradients(one)
         self._stand_ins = [StandIn(one) for one in steppers]
         self._program = _program(trainer.learn, tuple(one.traced for one in self._stand_ins))
-        output = self._run(batch)
-        self._compiling = None if self._refused else time.perf_counter() - began
-        return output
+        self._compiling = 0.0
+        return self._run(batch)
 
     def _run(self, batch: Batch) -> StepOutput:
         """Run the program; where it refuses, which it does before it changes anything, the step as it is."""
@@ -129,17 +127,21 @@ class CompiledStep:
             return StepOutput(*self._program(batch))
         except REFUSED:
             pass  # it has to be compiled, or compiled anew, for which the compiler must see backward()
-        reason = ""
+        began = time.perf_counter()
         try:
             with torch._dynamo.config.patch(trace_autograd_ops=True):
-                return StepOutput(*self._program(batch))
+                output = StepOutput(*self._program(batch))
         except REFUSED as error:
             place = line_of(error)
             reason = told(error) + (f", at {place}" if place else "")
+        else:
+            if self._compiling is not None:
+                self._compiling += time.perf_counter() - began
+            return output
         return self._refuse(reason, batch)
 
     def _refuse(self, reason: str, batch: Batch) -> StepOutput:
-        self._refused, self._program, self._stand_ins = True, None, []
+        self._refused, self._program, self._stand_ins, self._compiling = True, None, [], None
         self._trainer.tell(
             Finding("note", f"compile=True: the step cannot be one program, and runs as it is: {reason}.")
         )
@@ -172,8 +174,6 @@ def _watched(guards: Sequence[Any]) -> list[bool]:
 def _reason_against(runtime: Runtime) -> str | None:
     if runtime.scaler is not None:
         return "precision='fp16' looks at the size of the gradients before each update"
-    if runtime.accumulate > 1:
-        return f"accumulate={runtime.accumulate} spreads it over several batches"
     return None
 
 
