@@ -46,11 +46,10 @@ def test_without_a_gpu_the_device_is_the_one_that_was_asked_for(torchrun):
         assert own_device("auto", "auto") == "auto"
 
 
-def test_each_attempt_of_torchruns_agent_has_names_of_its_own(torchrun):
+def test_torchruns_agent_says_where_its_store_is(torchrun):
     assert agents_store() is None
     torchrun.setenv("TORCHELASTIC_USE_AGENT_STORE", "True")
-    torchrun.setenv("TORCHELASTIC_RESTART_COUNT", "2")
-    assert agents_store() == ("host", 29500, "2")
+    assert agents_store() == ("host", 29500)
 
 
 def test_patience_is_a_number_of_seconds(monkeypatch):

@@ -8,7 +8,6 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import timedelta
 from typing import Any, ClassVar
 
 import torch
@@ -16,6 +15,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from neurokit.distributed import environment, private
+from neurokit.distributed.meeting import meet
 from neurokit.processes import Group
 
 _LAST = 0.1  # seconds for the group's threads to let go of what is Python's
@@ -35,7 +35,7 @@ class Several(Group):
     def __init__(self, device: torch.device) -> None:
         self._owned = not dist.is_initialized()
         if self._owned:
-            _meet(device)
+            meet(device)
         self.rank, self.world = dist.get_rank(), dist.get_world_size()
         self.is_first = self.rank == 0
         self.device = device
@@ -212,25 +212,6 @@ def shared(flat: Tensor, share: Tensor | float) -> Tensor:
     if share == 0:
         return flat.zero_()
     return flat if share == 1 else flat.mul_(share)
-
-
-def _meet(device: torch.device) -> None:
-    """Set up torch's process group.
-
-    Where torchrun's agent keeps the store, each attempt gets names of its own in it: a restarted group would else read
-    the addresses of the one that died (12 of 18 restarts failed or hung without this, none of 20 with it).
-    """
-    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-    how: dict[str, Any] = {"backend": backend, "timeout": environment.patience()}
-    if device.type == "cuda":
-        how["device_id"] = device
-    if (place := environment.agents_store()) is not None:
-        host, port, attempt = place
-        store: Any = dist.TCPStore(host, port, is_master=False, timeout=timedelta(minutes=5))  # type: ignore[attr-defined]
-        within: Any = dist.PrefixStore  # type: ignore[attr-defined]
-        how |= {"store": within(f"neurokit/{attempt}", store), "world_size": environment.world_size()}
-        how["rank"] = environment.rank()
-    dist.init_process_group(**how)
 
 
 def _leave() -> None:
