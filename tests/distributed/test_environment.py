@@ -9,6 +9,7 @@ from neurokit import Trainer
 from neurokit.distributed import check_strategy
 from neurokit.distributed.environment import agents_store, asked_for, own_device, patience
 from neurokit.distributed.sharding import blocks
+from neurokit.shared_fit import check_synced
 
 TORCHRUN = {"RANK": "1", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "MASTER_ADDR": "host", "MASTER_PORT": "29500"}
 
@@ -79,3 +80,9 @@ def test_the_repeated_blocks_of_a_model_are_found():
     model = nn.Sequential(nn.Linear(4, 8), encoder, nn.Linear(8, 2))
     assert blocks(model) == list(encoder.layers)
     assert blocks(nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 2))) == []
+
+
+def test_a_batch_of_fewer_rows_than_processes_is_refused_where_each_row_counts_in_all_statistics():
+    check_synced(4, world=4)
+    with pytest.raises(ValueError, match="A batch of 3 rows leaves some of 4 processes none"):
+        check_synced(3, world=4)
