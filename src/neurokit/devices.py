@@ -75,6 +75,29 @@ def _device_counts() -> dict[str, int]:
     return {kind: count for kind, count in counts.items() if count}
 
 
+def located(device: torch.device) -> torch.device:
+    """Return a device as its tensors name it: ``"cuda"`` is the present one of several, such as ``"cuda:0"``.
+
+    Example:
+        >>> located(torch.device("cpu"))
+        device(type='cpu')
+    """
+    return torch.empty(0, device=device).device
+
+
+def free_memory(device: torch.device) -> int:
+    """Return the bytes that are free on a CUDA device, what torch holds there for later included; 0 for any other.
+
+    Example:
+        >>> free_memory(torch.device("cpu"))
+        0
+    """
+    if device.type != "cuda":
+        return 0
+    free, _ = torch.cuda.mem_get_info(device)
+    return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+
+
 @dataclass(frozen=True)
 class DeviceDescription:
     """What a device is, as a run's record keeps it; ``str`` gives it in one line.
