@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from neurokit.data.arrays import Column
-from neurokit.devices import free_memory, located
+from neurokit.devices import free_memory, located, sent
 from neurokit.layout import laid_out
 
 SHARE = 0.25  # of the device's free memory, which rows may take for a fit
@@ -62,13 +62,6 @@ class Gathering:
         if self.device is not None:
             return self.device == located(device)
         return all(isinstance(column, Tensor) and column.device == located(device) for column in self.columns)
-
-
-def sent(tensor: Tensor, device: torch.device) -> Tensor:
-    """Return a tensor on a device without waiting for it; from the host it leaves out of pinned memory."""
-    if device.type == "cuda" and tensor.device.type == "cpu":
-        tensor = tensor.pin_memory()
-    return tensor.to(device, non_blocking=True)
 
 
 class Store:
