@@ -237,7 +237,7 @@ class BatchLogs(Mapping[str, float]):
         Metrics that collect predictions are left out where there is a device to wait for.
         """
         if not self.waits:
-            return self._read()
+            return dict(self.items())
         if self._coming is not None and (host := self._coming[0].numbers()) is not None:
             self._latest, self._coming = self._coming[1](host), None
         if self._coming is None and (names := self._means.names()):
