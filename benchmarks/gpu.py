@@ -45,6 +45,7 @@ def main() -> None:
     device = torch.device(options.device)
     torch.backends.cudnn.benchmark = True  # for every runner
     figures = machine.circumstances(torch.get_num_threads()) | hardware(device) | {"scale": options.scale}
+    print("| job | runner | seconds | of the loop's |\n|---|---|---|---|")
     for name in options.jobs:
         figures[name] = JOBS[name](device, options)
         print(table(name, figures[name]), flush=True)
@@ -230,11 +231,11 @@ def told(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def table(job: str, figures: dict[str, Any]) -> str:
-    lines = []
-    for name, one in figures["runners"].items():
-        lines.append(f"{job:8} {name:18} {one['seconds']:9.3f} s   {one['ratio']:7.4f} of the loop's")
-        lines += [f"{'':8} {note}" for note in one.get("notes", ())]
-    return "\n".join(lines)
+    """Return the figures as rows of the table on the page about GPUs, and what the trainers said."""
+    rows = [
+        f"| {job} | {name} | {one['seconds']:.3f} | {one['ratio']:.4f} |" for name, one in figures["runners"].items()
+    ]
+    return "\n".join([*rows, *(note for one in figures["runners"].values() for note in one.get("notes", ()))])
 
 
 JOBS: dict[str, Callable[..., dict[str, Any]]] = {"lesson": lesson, "resnet": resnets, "cifar": cifars}

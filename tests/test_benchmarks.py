@@ -92,6 +92,21 @@ def test_a_benchmark_measures_each_runner_in_a_process_of_its_own(tmp_path: Path
     assert "64 rows of 10 numbers" in run.stdout
 
 
+def test_the_page_on_gpus_says_what_was_measured_on_one_or_that_nothing_was() -> None:
+    page, results = (ROOT / "docs" / "howto" / "gpu.md").read_text(), RESULTS / "gpu.json"
+    unmeasured = "None of this has run on a GPU yet"
+    if not results.is_file():
+        assert unmeasured in page
+        return
+    found = json.loads(results.read_text())
+    assert found["scale"] == 1
+    assert unmeasured not in page
+    assert found["device"] in page
+    for job in ("lesson", "resnet", "cifar"):
+        for name, one in found[job]["runners"].items():
+            assert f"| {job} | {name} | {one['seconds']:.3f} | {one['ratio']:.4f} |" in page  # as gpu.py prints it
+
+
 @pytest.mark.slow
 def test_fit_trains_the_speed_run_as_its_own_loop_does(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
