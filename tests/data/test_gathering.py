@@ -115,7 +115,7 @@ def test_a_fit_on_a_gpu_learns_what_it_learns_on_the_cpu(room, monkeypatch) -> N
 
 @pytest.mark.gpu
 def test_rows_live_on_the_gpu_while_a_fit_lasts() -> None:
-    x, y = torch.randn(20_000, 1, 28, 28), torch.randint(0, 10, (20_000,))
+    x, y = torch.randn(60_000, 1, 28, 28), torch.randint(0, 10, (60_000,))
     trainer = nk.Trainer(nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), loss="cross_entropy", device="cuda")
     places = Places()
 
@@ -128,7 +128,7 @@ def test_rows_live_on_the_gpu_while_a_fit_lasts() -> None:
 
 @pytest.mark.gpu
 def test_tensors_that_are_on_the_gpu_are_not_copied() -> None:
-    x, y = torch.randn(20_000, 1, 28, 28, device="cuda"), torch.randint(0, 10, (20_000,), device="cuda")
+    x, y = torch.randn(60_000, 1, 28, 28, device="cuda"), torch.randint(0, 10, (60_000,), device="cuda")
     trainer = nk.Trainer(nn.Sequential(nn.Flatten(), nn.Linear(784, 10)), loss="cross_entropy", device="cuda")
     places = Places()
     before = torch.cuda.memory_allocated()
