@@ -110,7 +110,8 @@ class Trainer:
         precision: ``"fp32"``, ``"bf16"`` or ``"fp16"`` (autocast; the weights stay as they are).
         compile: Make forward, loss, backward and update one program with ``torch.compile``. That takes seconds; what a
             step gains, and after how many steps it pays, is said. A step that cannot be one program runs as it is, and
-            why is said as well. The weights are the same to float tolerance; masks of dropout are others.
+            why is said as well. The weights are the same to float tolerance; masks of dropout are others. On CUDA the
+            program is replayed as one graph, where it can be.
         strategy: ``"auto"`` trains in this process alone, or, where torchrun started several, in all of them together
             (``"ddp"``); ``"fsdp"`` shards the weights between them; ``"none"`` always trains alone.
         accumulate: Batches whose gradients add up to one update, exactly as if they were one batch.
