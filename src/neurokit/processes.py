@@ -32,6 +32,11 @@ class Group:
     rank, world = 0, 1
     is_first, is_several = True, False
 
+    @property
+    def files(self) -> Any:
+        """The ``torch.distributed`` group in which files are agreed on; ``None`` of one alone."""
+        return None
+
     def described(self) -> dict[str, int]:
         """What a run's record says of the processes; nothing of one alone."""
         return {"processes": self.world} if self.is_several else {}

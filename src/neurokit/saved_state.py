@@ -16,8 +16,8 @@ from neurokit.record import RunRecord
 from neurokit.state import TrainingState
 
 
-def read_to_resume(folder: str | Path | None) -> dict[str, Any] | None:
-    """Return the state to resume from; ``None`` when there is none."""
+def read_to_resume(folder: str | Path | None, like: checkpoint.Like | None = None) -> dict[str, Any] | None:
+    """Return the state to resume from; ``None`` when there is none. ``like`` is as ``checkpoint.read`` takes it."""
     if folder is None:
         return None
     check_path("resume", folder)
@@ -27,25 +27,28 @@ def read_to_resume(folder: str | Path | None) -> dict[str, Any] | None:
             "ModelCheckpoint was given."
         )
     checkpoint.refuse_if_held(folder)
-    state = checkpoint.read_newest(folder)
+    state = checkpoint.read_newest(folder, like=like)
     return None if state is None else _checked(state, folder)
 
 
-def read_to_load(folder: str | Path, limits: checkpoint.Limits | None = None) -> dict[str, Any]:
+def read_to_load(
+    folder: str | Path, limits: checkpoint.Limits | None = None, like: checkpoint.Like | None = None
+) -> dict[str, Any]:
     """Return the state in a checkpoint folder, or in a run folder's newest.
 
     Args:
         folder: The folder.
         limits: What its files may ask for, where it comes from a stranger.
+        like: As ``checkpoint.read`` takes it.
 
     Raises:
         ValueError: If the folder is damaged, or holds another kind of state.
         FileNotFoundError: If there is no checkpoint.
     """
     path = _existing(folder)
-    state = checkpoint.read_newest(path, limits=limits)
+    state = checkpoint.read_newest(path, limits=limits, like=like)
     if state is None:
-        state = checkpoint.read(path, limits=limits)  # which says what is missing
+        state = checkpoint.read(path, limits=limits, like=like)  # which says what is missing
     return _checked(state, path, limits)
 
 
