@@ -16,7 +16,7 @@ collect_ignore_glob = ["scripts/*"]
 Launch = Callable[..., subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def launch() -> Launch:
     """Run a script in several processes; its output is shown where a test fails."""
     if not torch.distributed.is_available() or not torch.distributed.is_gloo_available():

@@ -288,14 +288,9 @@ def _read_tensor(file: BufferedReader, entry: Entry) -> Tensor:
     memory = _memory(tensor)
     if file.readinto(memory) != len(memory):
         raise ValueError(f"it ended while {entry.name} was read")
-    check_truth(entry.name, tensor)
+    if entry.dtype == torch.bool and tensor.view(torch.uint8).max() > 1:
+        raise ValueError(f"{entry.name} holds truth values that are neither 0 nor 1")
     return tensor
-
-
-def check_truth(name: str, tensor: Tensor) -> None:
-    """Raise if a tensor that was read holds truth values that are neither 0 nor 1."""
-    if tensor.dtype == torch.bool and tensor.numel() and tensor.view(torch.uint8).max() > 1:
-        raise ValueError(f"{name} holds truth values that are neither 0 nor 1")
 
 
 def _check_names(names: Sequence[str], limits: Limits) -> None:
