@@ -4,6 +4,7 @@ import errno
 import io
 import os
 import pickle
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -142,6 +143,33 @@ with pytest.raises(OSError, match="Rank 1 could not write its part of the checkp
 assert not (out / "full" / "00000003").exists()
 divided.write_file = write_file
 say("a full disk is named by its rank")
+
+# SIGTERM on one rank: all write a checkpoint after the same step, and the run goes on from it.
+signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
+heard = []
+
+
+class Terminates(nk.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        if rank == 1 and self.trainer.state.step == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+one, other = trainer("fsdp"), trainer("fsdp")
+fit(one, callbacks=[Terminates(), nk.ModelCheckpoint(out / "ended")])
+assert heard == [signal.SIGTERM], heard
+assert (one.history.stop_reason, checkpoint.newest(out / "ended").name) == (
+    "interrupted",
+    checkpoint.step_name(one.state.step),
+)
+assert 2 <= one.state.step < 24
+fit(other, resume=out / "ended")
+assert equal(own(other), own(straight))
+say("SIGTERM ends with a checkpoint")
+
+# A bundle is written by one process, which holds the weights whole.
+with pytest.raises(ValueError, match="save_bundle needs whole weights in one process"):
+    nk.save_bundle(one, out / "bundle")
 
 # A folder that is not ours is refused by all.
 (out / "stranger").mkdir(exist_ok=True)

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import torch
-from divided_net import fit, trainer
+from divided_net import fit, trainer, x
 
 import neurokit as nk
 from neurokit import checkpoint
@@ -31,6 +31,10 @@ if not several:
     assert all(torch.equal(value, expected[name]) for name, value in loaded.model.state_dict().items())
     assert loaded.model.frozen.weight.dtype == torch.bfloat16
     assert loaded.model.middle.weight is loaded.model.again.weight
+    bundle = nk.load_bundle(
+        nk.save_bundle(loaded, out / "bundle", x=x[:8], format="safetensors"), model=trainer().model
+    )
+    assert torch.equal(torch.as_tensor(bundle.predict(x)), torch.as_tensor(loaded.predict(x)))
     parts = trainer()
     parts.load_weights(out / "saved" / "model-00002-of-00002.safetensors")
     assert all(torch.equal(value, expected[name]) for name, value in parts.model.state_dict().items())
