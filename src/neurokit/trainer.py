@@ -690,8 +690,8 @@ class Trainer:
         self._inputs = restored_inputs(state.get("inputs"))
 
     @property
-    def division(self) -> checkpoint.Like | None:
-        """As what a tensor of a state is divided, by the keys that lead to it; ``None`` where all are whole."""
+    def division(self) -> checkpoint.Division | None:
+        """How a state lies in several processes; ``None`` where each holds all of it."""
         if not self.shards:
             return None
         own = self.model.state_dict()
@@ -705,7 +705,7 @@ class Trainer:
                     return parameters.get(name)
             return None
 
-        return like
+        return checkpoint.Division(like, self.group)
 
     def _divided(self, state: Mapping[str, Any], names: Mapping[nn.Parameter, str]) -> dict[str, Any]:
         """A state of whole tensors as this process holds its part of it."""

@@ -14,6 +14,7 @@ from neurokit import checkpoint
 from neurokit.checkpoint import CheckpointError, load_weights, save_weights
 from neurokit.checkpoint.contents import is_complete, part_name
 from neurokit.checkpoint.tensors import SHARDING, pack_tensors, read_header
+from neurokit.processes import Group
 
 MATRIX = torch.arange(12.0).reshape(6, 2)
 
@@ -163,6 +164,6 @@ def test_a_whole_checkpoint_read_as_it_is_divided_is_the_same_where_nothing_is(t
     state = {"model": {"w": MATRIX, "same": MATRIX}, "rest": [torch.tensor(2), {"a": (1, torch.ones(3))}]}
     folder = checkpoint.write(tmp_path / "step-00000001", state)
 
-    found = checkpoint.read(folder, like=lambda keys: None)
+    found = checkpoint.read_together(folder, checkpoint.Division(lambda keys: None, Group()))
 
     assert repr(found) == repr(checkpoint.read(folder))

@@ -14,10 +14,10 @@ from __future__ import annotations
 from neurokit.checkpoint.background import BackgroundWriter
 from neurokit.checkpoint.contents import Part, Whole, pack, pack_part
 from neurokit.checkpoint.folder import (
-    Like,
     UnknownFormatError,
     check_writable,
     commit,
+    look_of,
     newest,
     prune,
     read,
@@ -32,6 +32,7 @@ from neurokit.checkpoint.lock import RunLock, refuse_if_held
 from neurokit.checkpoint.module import load_module, match
 from neurokit.checkpoint.optimizer import load_optimizer_state, match_optimizer, optimizer_state
 from neurokit.checkpoint.tensors import identity, read_tensors
+from neurokit.checkpoint.together import Division, read_together
 from neurokit.checkpoint.weights import load_weights, save_weights
 from neurokit.storage import CheckpointError, Limits
 
@@ -42,9 +43,11 @@ __all__ = [
     "Whole",
     "Part",
     "commit",
+    "look_of",
     "BackgroundWriter",
     "read",
-    "Like",
+    "read_together",
+    "Division",
     "verify",
     "newest",
     "read_newest",

@@ -39,9 +39,9 @@ from torch.distributed.tensor import DTensor
 from torch.futures import Future
 
 from neurokit.checkpoint.contents import MODEL, STATE, TREE, Part, named, part_name
-from neurokit.checkpoint.tensors import OFFSETS, SHARDING, pack_tensors, read_header
-from neurokit.storage.files import CheckpointError, explained, write_file
-from neurokit.storage.limits import LIMITS, Limits
+from neurokit.checkpoint.tensors import OFFSETS, SHARDING, Content, pack_tensors, read_header
+from neurokit.storage.files import CheckpointError, explained, measure, write_file
+from neurokit.storage.limits import LIMITS, Limits, open_regular
 
 
 class Filling(Protocol):
@@ -122,7 +122,7 @@ class _Writer(StorageWriter):
                 offsets = {named(key): {OFFSETS: list(data.chunk.offsets)} for key, data in own.items()}
                 notes = {**self.part.aliases[file], SHARDING: json.dumps(offsets)}
                 name = part_name(file, number, count)
-                entry = write_file(Path(folder) / name, pack_tensors(tensors, notes).chunks())
+                entry = _written(Path(folder) / name, pack_tensors(tensors, notes))
                 written.append(WriteResult(MetadataIndex(name), entry["size"], entry))
         done: Future[list[WriteResult]] = Future()
         done.set_result(written)
@@ -142,6 +142,15 @@ class _Writer(StorageWriter):
                     )
             files[TREE] = write_file(folder / TREE, [self.part.tree])
             self.filling.seal(files)
+
+
+def _written(path: Path, content: Content) -> dict[str, Any]:
+    """Write a file, read it back, and return what ``meta.json`` says of it."""
+    entry = write_file(path, content.chunks())
+    with open_regular(path) as file:
+        if measure(file.fileno()) != entry:
+            raise OSError(f"{path.name} was read back otherwise than it was written. Look after that disk.")
+    return entry
 
 
 def _bytes(plan: SavePlan) -> int:

@@ -192,25 +192,38 @@ def _already_holds(place: Path, files: Mapping[str, Any]) -> bool:
     )
 
 
-def read(folder: StrPath, *, limits: Limits | None = None, like: Like | None = None) -> dict[str, Any]:
+def read(folder: StrPath, *, limits: Limits | None = None) -> dict[str, Any]:
     """Return the state in a checkpoint folder, verified first; tensors are on the CPU, and whole.
 
     Args:
         folder: The checkpoint.
         limits: What it may ask for; the default takes every checkpoint that neurokit writes.
-        like: Given the keys that lead to a tensor, the ``DTensor`` whose division it takes: only this process's part of
-            it is read, whoever wrote it. ``None`` for one that is to be whole.
 
     Raises:
         FileNotFoundError: If there is no such folder.
         UnknownFormatError: If another neurokit wrote it in a format that this one does not read.
         CheckpointError: If a file is missing, damaged or not what it should be; names the file and the cause.
     """
-    return _undisturbed(Path(folder).expanduser(), partial(_read, limits=limits or LIMITS, like=like))
+    return _undisturbed(Path(folder).expanduser(), partial(_read, limits=limits or LIMITS))
 
 
-def _read(folder: Path, limits: Limits, like: Like | None) -> dict[str, Any]:
-    files = _verify(folder, limits)["files"]
+def _read(folder: Path, limits: Limits) -> dict[str, Any]:
+    return read_verified(folder, _verify(folder, limits)["files"], limits)
+
+
+def read_verified(folder: Path, files: Collection[str], limits: Limits, like: Like | None = None) -> dict[str, Any]:
+    """Return the state in a checkpoint folder that was verified.
+
+    Args:
+        folder: The checkpoint.
+        files: What it holds.
+        limits: What it may ask for.
+        like: Given the keys that lead to a tensor, the ``DTensor`` whose division it takes: only this process's part of
+            it is read, whoever wrote it. ``None`` for one that is to be whole.
+
+    Raises:
+        CheckpointError: If a file is not what it should be.
+    """
     try:
         tree = parse_json(small_content(folder / TREE, limits), limits)
     except ValueError as error:
@@ -255,11 +268,22 @@ def verify(folder: StrPath, *, limits: Limits | None = None) -> dict[str, Any]:
     return _undisturbed(Path(folder).expanduser(), partial(_verify, limits=limits or LIMITS))
 
 
-def _verify(folder: Path, limits: Limits = LIMITS) -> dict[str, Any]:
+def _verify(folder: Path, limits: Limits = LIMITS, rank: int = 0, world: int = 1) -> dict[str, Any]:
     meta = _read_meta(folder)
     parts = len(meta["files"]) // 2  # by as many processes: each wrote one of the model, and one of the rest
-    verify_files(folder, meta["files"], replace(limits, total_bytes=limits.total_bytes * parts), "checkpoint")
+    share = dict(list(meta["files"].items())[rank::world])
+    verify_files(folder, share, replace(limits, total_bytes=limits.total_bytes * parts), "checkpoint")
     return meta
+
+
+def sound_share(folder: Path, limits: Limits, rank: int, world: int) -> dict[str, Any]:
+    """Return what ``meta.json`` says of the files, after comparing every ``world``-th of them, beginning at ``rank``.
+
+    Raises:
+        CheckpointError: As ``verify``.
+    """
+    files: dict[str, Any] = _verify(folder, limits, rank, world)["files"]
+    return files
 
 
 def _read_meta(folder: Path) -> dict[str, Any]:
@@ -372,7 +396,7 @@ def newest(run_folder: StrPath) -> Path | None:
 
 
 def _newest_listed(run_folder: Path) -> Path | None:
-    for _, folder in _steps(run_folder):
+    for _, folder in steps(run_folder):
         try:
             if folder.is_symlink():  # a folder may not point elsewhere
                 raise CheckpointError(f"{folder} is a link. Name the folder that it points to.")
@@ -388,9 +412,7 @@ def _newest_listed(run_folder: Path) -> Path | None:
     return None
 
 
-def read_newest(
-    run_folder: StrPath, *, limits: Limits | None = None, like: Like | None = None
-) -> dict[str, Any] | None:
+def read_newest(run_folder: StrPath, *, limits: Limits | None = None) -> dict[str, Any] | None:
     """Return the state in the checkpoint that ``newest`` finds, or ``None``; a live run may delete it meanwhile.
 
     Raises:
@@ -400,13 +422,13 @@ def read_newest(
     for _ in range(_ATTEMPTS):
         folder = newest(run_folder)
         try:
-            return None if folder is None else read(folder, limits=limits, like=like)
+            return None if folder is None else read(folder, limits=limits)
         except FileNotFoundError:
             continue
     raise CheckpointError(f"{run_folder} changed {_ATTEMPTS} times while it was read. Read it when that run is over.")
 
 
-def _steps(run_folder: Path) -> list[tuple[int, Path]]:
+def steps(run_folder: Path) -> list[tuple[int, Path]]:
     """Return a run's checkpoints with their steps, the highest first; one set aside after the one in its place."""
     if not run_folder.is_dir():
         return []
@@ -476,7 +498,7 @@ def prune(
         if (told_by_name(name) or ("",))[0] == "trash":  # what could not be deleted the last time
             discard(run_folder / name)
     sound, damaged = 0, []
-    for step, folder in _steps(run_folder):
+    for step, folder in steps(run_folder):
         if told_by_name(folder.name):  # set aside: the next writing of that step deletes it, or the next start
             continue
         if sound >= keep:
@@ -496,11 +518,15 @@ def prune(
 
 def _verify_once(folder: Path, known: dict[Path, Any]) -> None:
     """Verify a checkpoint unless its files are still those that were verified."""
-    files = [os.stat(folder / name) for name in sorted(os.listdir(folder))]
-    look = [(file.st_ino, file.st_size, file.st_mtime_ns) for file in files]
-    if known.get(folder) != look:
+    if known.get(folder) != (look := look_of(folder)):
         _verify(folder)
         known[folder] = look
+
+
+def look_of(folder: Path) -> list[tuple[int, int, int]]:
+    """Return what tells the files in a folder from others that stand there later."""
+    files = [os.stat(folder / name) for name in sorted(os.listdir(folder))]
+    return [(file.st_ino, file.st_size, file.st_mtime_ns) for file in files]
 
 
 def remove_leftovers(run_folder: StrPath) -> None:

@@ -7,6 +7,7 @@ import pickle
 import signal
 import sys
 import threading
+import warnings
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,28 @@ other.load(out / "late" / "step-00000003")
 assert equal(own(other), watches.seen[3])
 assert not equal(own(other), watches.seen[4])
 say("written while training goes on")
+
+
+# All take the same checkpoint, the one before where any rank finds its share of the newest damaged.
+path = out / "late" / "step-00000006" / parts[-1]
+content = path.read_bytes()
+one.group.wait()
+if rank == 0:
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+one.group.wait()
+other = trainer("fsdp")
+with warnings.catch_warnings(record=True) as caught:
+    other.load(out / "late")
+assert other.state.step == 3
+found = [str(one.message) for one in caught if "Passing over the checkpoint step-00000006" in str(one.message)]
+assert len(found) == (rank == 0), found
+with pytest.raises(checkpoint.CheckpointError, match="is damaged"):  # asked for by name
+    other.load(out / "late" / "step-00000006")
+one.group.wait()
+if rank == 0:
+    path.write_bytes(content)
+one.group.wait()
+say("a damaged part is passed over by all")
 
 
 # One rank that cannot write is named by all, and there is no folder.
