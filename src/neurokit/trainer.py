@@ -211,8 +211,9 @@ class Trainer:
             return Runtime(device, precision, accumulate, max_grad_norm)
         if self.arguments["compile"]:
             raise ValueError(
-                "compile=True is for one process so far: of several, the reducer is attached to the model's forward, "
-                "which would be compiled away. Pass compile=False, or strategy='none'."
+                "compile=True is for one process so far: of several, the program would have to add up the gradients "
+                "itself, and all would have to compile, or refuse, the same step, or wait for each other for ever. "
+                "Pass compile=False, or strategy='none'."
             )
         if self.arguments["strategy"] == "fsdp":
             runtime = SharedRuntime(device, precision, accumulate, max_grad_norm, group=self.group, overlaps=False)

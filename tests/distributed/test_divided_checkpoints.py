@@ -74,13 +74,13 @@ def test_no_part_holds_more_than_its_share(written: Path) -> None:
     assert not any(name.endswith(".step") for name in rows[second])
 
 
-@pytest.mark.parametrize("rank", [0, 1])
 def test_a_rank_that_dies_in_the_middle_of_a_save_leaves_no_folder_that_verifies(
-    written: Path, launch, tmp_path: Path, rank: int
+    written: Path, launch, tmp_path: Path
 ) -> None:
-    done = launch("divided_killed.py", tmp_path, written / "expected.safetensors", restarts=1, KILL=str(rank))
+    done = launch("divided_killed.py", tmp_path, written / "expected.safetensors", restarts=2)
 
     assert done.returncode == 0
-    assert "found step-00000006 after the kill" in done.stdout
+    assert "found step-00000006" in done.stdout  # rank 1 died at step 8
+    assert "found step-00000012" in done.stdout  # and rank 0 at step 16
     assert "ended as if nothing had happened" in done.stdout
     assert {path.name for path in (tmp_path / "run").iterdir()} == {"run.json", "step-00000024"}

@@ -266,7 +266,8 @@ class ModelCheckpoint(Callback):
         if not self.trainer.group.is_first:
             return partial(_write, place)
         spare = {step for step in (self._best_step, self._last_step) if step is not None}
-        return partial(_write, place, tidy=partial(checkpoint.prune, self._place, self.keep, spare), known=self._sound)
+        prune = partial(checkpoint.prune, self._place, self.keep, spare, self._sound)
+        return partial(_write, place, prune=prune, known=self._sound)
 
     def _settle(self) -> None:
         """Wait for a save that is under way, and take in how it ended."""
@@ -385,7 +386,11 @@ class _Tidied(NamedTuple):
 
 
 def _write(
-    place: Path, contents: checkpoint.Whole | checkpoint.Part, *, tidy: Any = None, known: dict[Path, Any] | None = None
+    place: Path,
+    contents: checkpoint.Whole | checkpoint.Part,
+    *,
+    prune: Callable[[], Sequence[str]] = tuple,
+    known: dict[Path, Any] | None = None,
 ) -> _Tidied:
     """Write a checkpoint and delete what is not kept; in whatever thread.
 
@@ -393,12 +398,10 @@ def _write(
         OSError: If it could not be written.
     """
     checkpoint.commit(place, contents, replace=True)  # an epoch's end replaces its batch's
-    if tidy is None or known is None:
-        return _Tidied()
     try:
-        if isinstance(contents, checkpoint.Part):  # whoever wrote a part has read it back
+        if known is not None and isinstance(contents, checkpoint.Part):  # whoever wrote a part has read it back
             known[place] = checkpoint.look_of(place)
-        return _Tidied(tidy(known))
+        return _Tidied(prune())
     except OSError as error:
         return _Tidied(error=error)
 

@@ -1,4 +1,4 @@
-"""Run by torchrun: the rank that KILL names is killed in the middle of writing its part, while training goes on."""
+"""Run by torchrun: one rank, and then the other, is killed in the middle of writing its part."""
 
 import os
 import signal
@@ -15,20 +15,20 @@ from neurokit.checkpoint import divided
 from neurokit.storage.files import write_file
 
 out = Path(sys.argv[1])
-is_first_attempt = os.environ["TORCHELASTIC_RESTART_COUNT"] == "0"
+attempt = int(os.environ["TORCHELASTIC_RESTART_COUNT"])
+victim, step = (("1", 8), ("0", 16), ("nobody", 0))[attempt]
 
 
 def killed(path, chunks):
-    if os.environ["RANK"] == os.environ["KILL"] and "00000008" in str(path) and "state" in path.name:
+    if os.environ["RANK"] == victim and checkpoint.step_name(step) in str(path) and "state" in path.name:
         path.write_bytes(next(iter(chunks)))  # a part of it
         os.kill(os.getpid(), signal.SIGKILL)
     return write_file(path, chunks)
 
 
-if is_first_attempt:
-    divided.write_file = killed
-elif os.environ["RANK"] == "0":
-    print(f"found {checkpoint.newest(out / 'run').name} after the kill", flush=True)
+divided.write_file = killed
+if attempt and os.environ["RANK"] == "0":
+    print(f"found {checkpoint.newest(out / 'run').name}", flush=True)
 model_checkpoint.IN_THE_BACKGROUND = 0
 one, expected = trainer("fsdp"), checkpoint.load_weights(sys.argv[2])
 fit(one, resume=out / "run", callbacks=[nk.ModelCheckpoint(out / "run", save_every=4, keep=1)])
