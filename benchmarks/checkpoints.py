@@ -26,7 +26,7 @@ from neurokit import checkpoint
 
 SAVES = int(sys.argv[1]) if len(sys.argv) > 1 else 4
 DIVIDED = "RANK" in os.environ
-EVERY = 8 if DIVIDED else 30_000  # steps between two saves
+EVERY = 4 if DIVIDED else 30_000  # steps between two saves
 
 
 class Net(nn.Module):
@@ -42,13 +42,18 @@ class Net(nn.Module):
 
 
 class Clock(nk.Callback):
-    """When each step began."""
+    """When each step began, and when it had ended, before or after a checkpoint was begun (2)."""
 
-    def __init__(self) -> None:
+    def __init__(self, order: int = 1) -> None:
+        self.order = order
         self.at: list[float] = []
+        self.ended: list[float] = []
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         self.at.append(time.perf_counter())
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.ended.append(time.perf_counter())
 
 
 def wide_net() -> nn.Module:
@@ -57,25 +62,27 @@ def wide_net() -> nn.Module:
     return nn.Sequential(nn.Linear(64, 3040), *blocks, nn.Linear(3040, 1))
 
 
-def trained(trainer: nk.Trainer, folder: str) -> list[float]:
-    """Train with checkpoints on the way; return the seconds of each step."""
+def trained(trainer: nk.Trainer, folder: str) -> tuple[list[float], list[float]]:
+    """Train with checkpoints on the way; return the seconds of each step, and those it stopped for a checkpoint."""
     x = torch.randn(64_000, 64)
-    clock, saves = Clock(), nk.ModelCheckpoint(folder, save_every=EVERY, keep=1)
+    clock, later = Clock(), Clock(order=3)
+    saves = nk.ModelCheckpoint(folder, save_every=EVERY, keep=1)
     trainer.fit(
-        x, x[:, :1], batch_size=64, epochs=SAVES + 1, steps_per_epoch=EVERY, callbacks=[clock, saves], checks=False,
-        verbose=0,
+        x, x[:, :1], batch_size=64, epochs=1, steps_per_epoch=EVERY * (SAVES + 1) + 1, verbose=0,
+        callbacks=[clock, later, saves], checks=False,
     )  # fmt: skip
-    return [after - before for before, after in zip(clock.at, clock.at[1:], strict=False)]
+    stops = [after - before for before, after in zip(clock.ended, later.ended, strict=True)]
+    return [after - before for before, after in zip(clock.at, clock.at[1:], strict=False)], stops
 
 
-def told(seconds: list[float], written: float) -> None:
+def told(seconds: list[float], stops: list[float], written: float) -> None:
     """Print what a save costs the loop, and the steps beside it."""
     usual = statistics.median(seconds[: EVERY - 1])
-    pauses = [seconds[EVERY * number - 1] for number in range(1, SAVES + 1)]
+    pauses = [stops[EVERY * number - 1] for number in range(1, SAVES + 1)]
     few = max(1, round(written / usual))
     beside = [seconds[EVERY * number : EVERY * number + few] for number in range(1, SAVES + 1)]
     print(f"writing 1 GB, waited for: {written:.2f} s")
-    print(f"the step that saves: {pauses[0]:.2f} s at first, then {statistics.median(pauses[1:]):.3f} s")
+    print(f"the loop stops for {pauses[0]:.2f} s at first, then {statistics.median(pauses[1:]):.3f} s")
     ratio = statistics.median(one for steps in beside for one in steps) / usual
     worst = max(max(steps) for steps in beside)
     print(
@@ -92,10 +99,10 @@ def alone() -> None:
     """One process that writes everything."""
     with tempfile.TemporaryDirectory() as folder:
         trainer = nk.Trainer(Net(), loss="mse", device="cpu")
-        seconds = trained(trainer, folder)
+        seconds, stops = trained(trainer, folder)
         began = time.perf_counter()
         checkpoint.write(Path(folder) / checkpoint.step_name(1), trainer.state_dict())
-        told(seconds, time.perf_counter() - began)
+        told(seconds, stops, time.perf_counter() - began)
 
 
 def divided() -> None:
@@ -111,9 +118,9 @@ def divided() -> None:
         trainer.save(Path(folder) / "saved")
         written = time.perf_counter() - began
         more = peak() - before
-        seconds = trained(trainer, f"{folder}/run")
+        seconds, stops = trained(trainer, f"{folder}/run")
         if trainer.group.is_first:
-            told(seconds, written)
+            told(seconds, stops, written)
             print(f"memory of rank 0 while it is written and waited for: {more:.0f} MB more than before")
         trainer.group.wait()
 
