@@ -32,8 +32,15 @@ def circumstances(threads: int, packages: Iterable[str] = OURS) -> dict[str, Any
         "cores": os.cpu_count(),
         "threads": threads,
         "load_before": round(os.getloadavg()[0], 2),  # what else ran: the noise that is to be expected
-        "versions": {"python": platform.python_version()} | {name: metadata.version(name) for name in packages},
+        "versions": {"python": platform.python_version()} | {name: _version(name) for name in packages},
     }
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:  # a checkout that is run without being installed
+        return "not installed"
 
 
 def _processor() -> str:

@@ -18,15 +18,16 @@ from jobs import Job
 Tick = Callable[[], None]
 
 
-def hand(job: Job, epochs: int, tick: Tick) -> None:
+def hand(job: Job, epochs: int, tick: Tick, device: str = "cpu") -> None:
     """The loop that everyone writes."""
-    model, criterion, loader = job.make(), job.criterion(), job.loader()
+    model, criterion, loader = job.make().to(device), job.criterion(), job.loader()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     tick()
     for _ in range(epochs):
         model.train()
         total, correct, rows = 0.0, 0, 0
         for x, y in loader:
+            x, y = x.to(device), y.to(device)
             optimizer.zero_grad()
             outputs = model(x)
             loss = criterion(outputs, y)

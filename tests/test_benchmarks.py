@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
 ROOT = Path(__file__).parents[1]
@@ -89,3 +90,50 @@ def test_a_benchmark_measures_each_runner_in_a_process_of_its_own(tmp_path: Path
     assert list(found["runners"]) == ["hand", "floor", "neurokit"]
     assert all(one["seconds"] > 0 for one in found["runners"].values())
     assert "64 rows of 10 numbers" in run.stdout
+
+
+def test_the_page_on_gpus_says_what_was_measured_on_one_or_that_nothing_was() -> None:
+    page, results = (ROOT / "docs" / "howto" / "gpu.md").read_text(), RESULTS / "gpu.json"
+    unmeasured = "None of this has run on a GPU yet"
+    if not results.is_file():
+        assert unmeasured in page
+        return
+    found = json.loads(results.read_text())
+    assert found["scale"] == 1
+    assert unmeasured not in page
+    assert found["device"] in page
+    for job in ("lesson", "resnet", "cifar"):
+        for name, one in found[job]["runners"].items():
+            assert f"| {job} | {name} | {one['seconds']:.3f} | {one['ratio']:.4f} |" in page  # as gpu.py prints it
+
+
+@pytest.mark.slow
+def test_fit_trains_the_speed_run_as_its_own_loop_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import cifar
+
+    class Still(cifar.Pictures):
+        def __iter__(self):
+            yield from zip(self.plain.split(self.batch), self.labels.split(self.batch), strict=True)
+
+    weights = []
+    for train in (cifar.by_hand, cifar.by_neurokit):
+        torch.manual_seed(0)
+        pictures = Still(*cifar.pixels(None, 8, train=True), torch.device("cpu"), torch.float32, 4)
+        model = cifar.Network(torch.float32)
+        model.begin(pictures.plain)
+        train(model, pictures, cifar.orthogonal)
+        weights.append(torch.cat([value.double().flatten() for value in model.state_dict().values()]))
+
+    assert torch.equal(*weights)
+
+
+@pytest.mark.slow
+def test_the_gpus_benchmark_runs_on_a_cpu_to_be_tried_out(tmp_path: Path) -> None:
+    command = [sys.executable, ROOT / "benchmarks" / "gpu.py", "resnet", "--device", "cpu", "--scale", "0.0001"]
+
+    subprocess.run([*command, "--rounds", "1", "--to", tmp_path], capture_output=True, text=True, check=True)
+
+    found = json.loads((tmp_path / "gpu.json").read_text())
+    assert found["device"] == "cpu"
+    assert list(found["resnet"]["runners"]) == ["by hand", "neurokit"]

@@ -9,7 +9,11 @@ import torch
 from torch import nn
 
 from neurokit import Callback, NonFiniteLoss, Trainer
+from neurokit.loop import BatchLogs
+from neurokit.means import RunningMeans
+from neurokit.metrics import MetricSet
 from neurokit.seeding import order
+from neurokit.task import Task
 
 
 def mlp() -> nn.Module:
@@ -273,3 +277,30 @@ def test_a_one_shot_generator_that_runs_dry_says_so():
     with pytest.raises(ValueError, match="ended after 4 batches, in epoch 2"):
         trainer.fit(batches(4), epochs=3, steps_per_epoch=3, verbose=0)
     assert trainer.history.epoch == [0]
+
+
+def test_batch_logs_that_have_arrived_are_those_of_the_look_before_where_reading_would_wait():
+    means, metrics = (
+        RunningMeans(torch.device("cpu")),
+        MetricSet.resolve(["accuracy"], Task("multiclass", "softmax", 2)),
+    )
+    logs = BatchLogs(means, metrics)
+    logs.waits = True  # as on a GPU
+
+    assert logs.arrived() == {}
+    for loss, label in ((1.0, 0), (3.0, 1)):
+        means.add({"loss": torch.tensor(loss)}, rows=1)
+        metrics.update(torch.tensor([[1.0, 0.0]]), torch.tensor([label]))
+        logs.arrived()
+
+    assert logs.arrived() == {"loss": 2.0, "accuracy": 0.5}
+    assert logs.arrived() == dict(logs.items())
+
+
+def test_batch_logs_arrive_without_metrics_too():
+    means = RunningMeans(torch.device("cpu"))
+    logs = BatchLogs(means, MetricSet.resolve((), Task()))
+    logs.waits = True
+    means.add({"loss": 1.0}, rows=1)
+
+    assert [logs.arrived(), logs.arrived()] == [{}, {"loss": 1.0}]

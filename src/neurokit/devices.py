@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from neurokit.arguments import suggestions
 
@@ -73,6 +74,65 @@ def _device_counts() -> dict[str, int]:
         "cpu": 1,
     }
     return {kind: count for kind, count in counts.items() if count}
+
+
+def located(device: torch.device) -> torch.device:
+    """Return a device as its tensors name it: ``"cuda"`` is the present one of several, such as ``"cuda:0"``.
+
+    Example:
+        >>> located(torch.device("cpu"))
+        device(type='cpu')
+    """
+    return torch.empty(0, device=device).device
+
+
+def free_memory(device: torch.device) -> int:
+    """Return the bytes that are free on a CUDA device, what torch holds there for later included; 0 for any other.
+
+    Example:
+        >>> free_memory(torch.device("cpu"))
+        0
+    """
+    if device.type != "cuda":
+        return 0
+    free, _ = torch.cuda.mem_get_info(device)
+    return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+
+
+def sent(tensor: Tensor, device: torch.device) -> Tensor:
+    """Return a tensor on a device without waiting for it; from the host it leaves out of pinned memory.
+
+    Example:
+        >>> sent(torch.zeros(2), torch.device("meta")).device
+        device(type='meta')
+    """
+    if device.type == "cuda" and tensor.device.type == "cpu":
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)
+
+
+class Arriving:
+    """Numbers on their way from a device to the host, for which nobody waits.
+
+    Args:
+        tensor: Where they are now.
+
+    Example:
+        >>> Arriving(torch.tensor([1.0, 2.0])).numbers()
+        tensor([1., 2.])
+    """
+
+    def __init__(self, tensor: Tensor) -> None:
+        on_gpu = tensor.device.type == "cuda"
+        self._host = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=on_gpu)
+        self._host.copy_(tensor, non_blocking=on_gpu)
+        self._event = torch.cuda.Event() if on_gpu else None
+        if self._event is not None:
+            self._event.record(torch.cuda.current_stream(tensor.device))
+
+    def numbers(self) -> Tensor | None:
+        """Return them; ``None`` while they are under way."""
+        return self._host if self._event is None or self._event.query() else None
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,13 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
 from neurokit import failures, modes
 from neurokit.callbacks.hooks import Hooks
 from neurokit.data.batch import Batch, count_rows
 from neurokit.data.sources import Loader
+from neurokit.devices import Arriving
 from neurokit.means import RunningMeans
 from neurokit.metrics import MetricSet
 
@@ -225,6 +227,34 @@ class BatchLogs(Mapping[str, float]):
 
     def __init__(self, means: RunningMeans, metrics: MetricSet) -> None:
         self._means, self._metrics = means, metrics
+        self.waits = means.device.type == "cuda"  # reading would wait
+        self._coming: tuple[Arriving, Callable[[Tensor], dict[str, float]]] | None = None
+        self._latest: dict[str, float] = {}
+
+    def arrived(self) -> dict[str, float]:
+        """Return the values that have come from the device by now, so that nobody waits: on the CPU those of now.
+
+        Metrics that collect predictions are left out where there is a device to wait for.
+        """
+        if not self.waits:
+            return dict(self.items())
+        if self._coming is not None and (host := self._coming[0].numbers()) is not None:
+            self._latest, self._coming = self._coming[1](host), None
+        if self._coming is None and (names := self._means.names()):
+            self._coming = self._sent(names)
+        return self._latest
+
+    def _sent(self, names: list[str]) -> tuple[Arriving, Callable[[Tensor], dict[str, float]]]:
+        """Send the values of now on their way; return what comes, and what reads it."""
+        vector, found = self._means.stacked(), self._metrics.sums()
+        if found is not None:
+            vector = torch.cat([vector, found[0]])
+
+        def read(host: Tensor) -> dict[str, float]:
+            means, sums = host[: len(names)], host[len(names) :]
+            return dict(zip(names, means.tolist(), strict=True)) | ({} if found is None else found[1](sums))
+
+        return Arriving(vector), read
 
     def _read(self) -> dict[str, float]:
         return self._means.compute() | self._metrics.compute()

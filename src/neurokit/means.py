@@ -8,6 +8,8 @@ from typing import Any, Final
 import torch
 from torch import Tensor
 
+from neurokit.devices import sent
+
 SUM: Final = "sum"  # in place of a weight: the value is a sum over rows and no mean, and is reported as the sum of all
 _CHUNK = 1024  # steps folded into one vector at a time, so that a long epoch does not keep a million small tensors
 
@@ -20,6 +22,9 @@ class RunningMeans:
     Args:
         device: Where the steps' values are.
 
+    Attributes:
+        device: The same.
+
     Example:
         >>> means = RunningMeans(torch.device("cpu"))
         >>> means.add({"loss": 1.0}, rows=30)
@@ -29,7 +34,7 @@ class RunningMeans:
     """
 
     def __init__(self, device: torch.device) -> None:
-        self._device = device
+        self.device = device
         self._dtype = torch.float32 if device.type == "mps" else torch.float64
         self._steps: list[tuple[Mapping[str, Any], Mapping[str, Any], int]] = []
         self._values: dict[str, Tensor] = {}
@@ -67,9 +72,9 @@ class RunningMeans:
 
     def _extended(self, vector: Tensor | None, numbers: list[Any]) -> Tensor:
         if all(isinstance(number, Tensor) and number.device == numbers[0].device for number in numbers):
-            new = torch.stack([number.reshape(()) for number in numbers]).to(self._device, self._dtype)
+            new = torch.stack([number.reshape(()) for number in numbers]).to(self.device, self._dtype)
         else:
-            new = torch.tensor([float(number) for number in numbers], dtype=self._dtype, device=self._device)
+            new = sent(torch.tensor([float(number) for number in numbers], dtype=self._dtype), self.device)
         return new if vector is None else torch.cat([vector, new])
 
     def withdraw(self) -> None:
@@ -102,8 +107,12 @@ class RunningMeans:
 
     def compute(self) -> dict[str, float]:
         """Return every mean as a float: one host read."""
-        names = self.names()
-        return dict(zip(names, torch.stack([self.mean(name) for name in names]).tolist(), strict=True)) if names else {}
+        return dict(zip(self.names(), self.stacked().tolist(), strict=True))
+
+    def stacked(self) -> Tensor:
+        """Return every mean, in the order of the names, as one vector on the device."""
+        means = [self.mean(name) for name in self.names()]
+        return torch.stack(means) if means else torch.empty(0)
 
     def first(self, name: str) -> float | None:
         """Return the value of the first step that logged a name; ``None`` where none did, or it logs sums."""
@@ -134,8 +143,8 @@ class RunningMeans:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Take back what ``state_dict`` gave."""
         self._steps = []
-        self._values = {name: vector.to(self._device) for name, vector in state["values"].items()}
-        self._weights = {name: vector.to(self._device) for name, vector in state["weights"].items()}
+        self._values = {name: vector.to(self.device) for name, vector in state["values"].items()}
+        self._weights = {name: vector.to(self.device) for name, vector in state["weights"].items()}
         self._sums = set(state["sums"])
 
 

@@ -661,14 +661,6 @@ def _moved(value: Any, device: torch.device) -> Any:
     return value.to(device, _widest(device) if value.is_floating_point() else value.dtype)
 
 
-def _to_host(numbers: list[Tensor | int], device: torch.device | None) -> list[Array]:
-    """Return tensors and numbers as float64 arrays, brought to the host in one transfer."""
-    tensors = [torch.as_tensor(number, device=device) for number in numbers]
-    packed = torch.cat([tensor.reshape(-1).to(_widest(tensor.device)) for tensor in tensors]).cpu().double().numpy()
-    pieces = np.split(packed, np.cumsum([tensor.numel() for tensor in tensors])[:-1])
-    return [piece.reshape(tuple(tensor.shape)) for piece, tensor in zip(pieces, tensors, strict=True)]
-
-
 def _object_state(metric: Any) -> dict[str, Any]:
     if _is_torchmetrics(metric):  # its own state_dict leaves the running state out
         parts = [part for part in metric.modules() if _is_torchmetrics(part)]
@@ -870,19 +862,41 @@ class MetricSet:
 
         The sums come to the host in one transfer; collected predictions and foreign objects in their own.
         """
-        if self._rows == 0:
+        found = self.sums()
+        if found is None:
             return dict.fromkeys(self.names, math.nan)
-        weight, *sums = _to_host([self._weight, *self._sums.values()], self._device)
-        summed = {
-            key: totals.Totals(total, float(weight), self._rows, self._task.kind)
-            for key, total in zip(self._sums, sums, strict=True)
-        }
-        values = {
-            name: float(metric.finish(summed[metric.key])) if weight > 0 else math.nan
-            for name, metric in self._streaming.items()
-        }
+        packed, read = found
+        values = read(packed.cpu())
         values |= {name: _as_number(name, metric.compute()) for name, metric in self._objects.items()}
         return {name: values[name] for name in self.names}
+
+    def sums(self) -> tuple[Tensor, Callable[[Tensor], dict[str, float]]] | None:
+        """Return what the streaming metrics come from as one vector, where the batches are, and what reads it there.
+
+        Returns:
+            The vector, and a function of the vector on the host that gives each such metric, nan where nothing counted;
+            ``None`` before the first batch. Metrics that collect predictions are none of them.
+        """
+        if self._rows == 0:
+            return None
+        numbers = [self._weight, *self._sums.values()]
+        tensors = [one if isinstance(one, Tensor) else torch.full((), one, device=self._device) for one in numbers]
+        packed = torch.cat([tensor.reshape(-1).to(_widest(tensor.device)) for tensor in tensors])
+        rows, keys, shapes = self._rows, list(self._sums), [tuple(tensor.shape) for tensor in tensors]
+
+        def read(host: Tensor) -> dict[str, float]:
+            pieces = np.split(host.double().numpy(), np.cumsum([math.prod(shape) for shape in shapes])[:-1])
+            weight, *sums = (piece.reshape(shape) for piece, shape in zip(pieces, shapes, strict=True))
+            summed = {
+                key: totals.Totals(total, float(weight), rows, self._task.kind)
+                for key, total in zip(keys, sums, strict=True)
+            }
+            return {
+                name: float(metric.finish(summed[metric.key])) if weight > 0 else math.nan
+                for name, metric in self._streaming.items()
+            }
+
+        return packed, read
 
     def reset(self) -> None:
         """Forget all batches."""

@@ -58,12 +58,15 @@ class Runtime:
         self.scaler = torch.amp.GradScaler(device.type) if precision == "fp16" else None
         self.closes = True
         self._parameters: tuple[nn.Parameter, ...] = ()
-        self._window_weight: Tensor | float | None = None  # None: no window is open
+        self._is_open = False  # whether a window has gradients of batches before
+        self._window_weight = torch.zeros((), device=device)  # changed in place, which programs can
 
     def prepare(self, optimizers: Iterable[Optimizer]) -> None:
         """Take the optimizers' parameters, in their present groups: a step clears, clips and scales their gradients."""
         groups = [group["params"] for optimizer in optimizers for group in optimizer.param_groups]
         self._parameters = tuple(dict.fromkeys(parameter for group in groups for parameter in group))
+        if any(parameter.dtype is torch.float64 for parameter in self._parameters):
+            self._window_weight = self._window_weight.double()
 
     def place(self, value: Any) -> Any:
         """Bring every tensor of a batch to the device."""
@@ -74,7 +77,9 @@ class Runtime:
 
     def zero_grad(self) -> None:
         """Forget the gradients of the window before."""
-        if self._window_weight is None:
+        if not self._is_open:
+            if self.weighs:
+                self._window_weight.zero_()
             for parameter in self._parameters:
                 parameter.grad = None
 
@@ -86,20 +91,21 @@ class Runtime:
             weight: What it is a mean over; matters where ``weighs``. ``None`` or ``"sum"`` for a sum, never divided.
         """
         if self.weighs:
-            weight = None if isinstance(weight, str) else weight
-            if weight is not None:
+            self._is_open = True
+            if weight is None or isinstance(weight, str):
+                self._window_weight.fill_(1)
+            else:
                 loss = loss * weight
-            before = 0 if self._window_weight is None else self._window_weight
-            self._window_weight = 1 if weight is None else before + weight
+                self._window_weight.add_(weight)
         (loss if self.scaler is None else self.scaler.scale(loss)).backward()
 
     def step(self, optimizers: Iterable[Optimizer]) -> None:
         """Update the weights, if the present batch closes its window."""
         if not self.closes:
             return
-        if self._window_weight is not None:
-            self._divide_gradients(self._window_weight)
-            self._window_weight = None
+        if self._is_open:
+            self._divide_gradients(self._window_total())
+            self._is_open = False
         for optimizer in optimizers:
             if self.scaler is not None:
                 self.scaler.unscale_(optimizer)
@@ -113,6 +119,10 @@ class Runtime:
         if self.scaler is not None:
             self.scaler.update()
 
+    def _window_total(self) -> Tensor | float:
+        """What the window's gradients are divided by."""
+        return self._window_weight
+
     def _divide_gradients(self, weight: Tensor | float) -> None:
         gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
         if isinstance(weight, Tensor):
@@ -122,7 +132,7 @@ class Runtime:
 
     def abandon_window(self) -> None:
         """Forget a window that a broken epoch left open."""
-        self._window_weight = None
+        self._is_open = False
 
     def settle(self) -> None:
         """Make ready for an evaluation; where one process trains, nothing is to be done."""
@@ -133,9 +143,9 @@ class Runtime:
     def state_dict(self) -> dict[str, Any]:
         """The gradient scaler, and an accumulation window that is still open: its gradients and its weight."""
         state: dict[str, Any] = {} if self.scaler is None else {"scaler": self.scaler.state_dict()}
-        if self._window_weight is not None:
+        if self._is_open:
             state["window"] = {
-                "weight": self._window_weight,
+                "weight": self._window_weight.clone(),
                 "gradients": [parameter.grad for parameter in self._parameters],
             }
         return state
@@ -144,10 +154,9 @@ class Runtime:
         """Take back what ``state_dict`` gave."""
         if self.scaler is not None and "scaler" in state:
             self.scaler.load_state_dict(state["scaler"])
-        self._window_weight = None
+        self._is_open = "window" in state
         if "window" in state:
-            weight = state["window"]["weight"]
-            self._window_weight = weight.to(self.device) if isinstance(weight, Tensor) else weight
+            self._window_weight.fill_(state["window"]["weight"])
             for parameter, gradient in zip(self._parameters, state["window"]["gradients"], strict=True):
                 parameter.grad = None if gradient is None else gradient.to(parameter.device)
 

@@ -66,7 +66,11 @@ class SharedFeed(Feed):
         runtime.begin_step(share.rows, share.whole, alike=alike)
         if norms:
             runtime.engine.share_buffers()
-        awake = [one for one in norms if one.training] if share.rows < 2 else []  # too few to vary
+        awake = [one for one in norms if one.training]
+        if any(isinstance(one, nn.SyncBatchNorm) for one in awake):
+            check_synced(share.whole, trainer.group.world)
+            awake = [one for one in awake if not isinstance(one, nn.SyncBatchNorm)]  # the others wait for its word
+        awake = awake if share.rows < 2 else []  # too few to vary
         metrics = trainer.metrics
         if not share.rows:
             trainer.metrics = metrics.fresh()
@@ -81,6 +85,19 @@ class SharedFeed(Feed):
                 trainer.metrics = metrics
         if not share.rows:
             trainer.means.withdraw()
+
+
+def check_synced(rows: int, world: int) -> None:
+    """Refuse a batch of which a process holds no row, where each row counts in the statistics of all.
+
+    Raises:
+        ValueError: If there are fewer rows than processes.
+    """
+    if rows < world:
+        raise ValueError(
+            f"A batch of {rows} rows leaves some of {world} processes none, and SyncBatchNorm takes a row of each. "
+            "Choose a batch_size that leaves a larger last batch."
+        )
 
 
 class SharedSignals(Signals):
@@ -145,13 +162,26 @@ def take_share(trainer: Trainer, plan: Plan) -> None:
     check_alike(trainer, plan)
     data.train = train
     if batch_norm:
-        plan.findings.append(
-            Finding(
-                "note",
-                f"BatchNorm takes statistics of each process's rows, 1/{group.world} of a batch. They are "
-                "not those of one process; GroupNorm's would be.",
-            )
+        plan.findings += _said_of_batch_norm(trainer)
+
+
+def _said_of_batch_norm(trainer: Trainer) -> list[Finding]:
+    """What to know of statistics that each process takes of its own rows; refuse those that a CPU cannot share."""
+    norms = [one for one in trainer.model.modules() if isinstance(one, nn.modules.batchnorm._BatchNorm)]
+    synced = [one for one in norms if isinstance(one, nn.SyncBatchNorm)]
+    device = trainer.runtime.device
+    if synced and device.type != "cuda":
+        raise ValueError(
+            f"SyncBatchNorm takes statistics over GPUs, and this trains on {device}. Leave BatchNorm as it is here, or "
+            "use GroupNorm, which needs no other rows."
         )
+    if len(synced) == len(norms):
+        return []
+    text = (
+        f"BatchNorm takes statistics of each process's rows, 1/{trainer.group.world} of a batch. They are not those of "
+        "one process; GroupNorm's would be, and on GPUs SyncBatchNorm's."
+    )
+    return [Finding("note", text)]
 
 
 def begin(trainer: Trainer) -> None:

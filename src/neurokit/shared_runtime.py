@@ -88,7 +88,7 @@ class SharedRuntime(Runtime):
     def _add_to_window(self, loss: Tensor, weight: Tensor | float | str | None) -> None:
         """Backpropagate a sum, to be divided with the others of its window by what all processes' rows weigh."""
         self.engine.share = 1.0
-        if self._window_weight is None:
+        if not self._is_open:
             self._known, self._divides = 0.0, True
         if isinstance(weight, str):
             self._divides = False
@@ -105,18 +105,15 @@ class SharedRuntime(Runtime):
         """Update the weights, if the present batch closes its window."""
         if self.closes:
             self.engine.complete(self._parameters)
-            if self._window_weight is not None:
-                self._window_weight = self._total()
         super().step(optimizers)
 
-    def _total(self) -> Tensor | float:
+    def _window_total(self) -> Tensor | float:
         """What the open window weighs in all processes; one small message where nobody knows before."""
         if not self._divides:
             return 1.0
         if self._known is not None:
             return self._known
-        weight = torch.as_tensor(self._window_weight, device=self.device).double()
-        total = self.group.add_up(weight).float()
+        total = self.group.add_up(self._window_weight).float()
         return float(total) if self.engine.divides_by_numbers else total
 
     def settle(self) -> None:
@@ -132,17 +129,17 @@ class SharedRuntime(Runtime):
         state = super().state_dict()
         if "window" in state:
             gradients = [None if one is None else self.engine.total(one) for one in state["window"]["gradients"]]
-            state["window"] = {"weight": self._total(), "gradients": gradients}
+            state["window"] = {"weight": self._window_total(), "gradients": gradients}
         return state
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take back what ``state_dict`` gave: of an open window each process its part."""
         super().load_state_dict(state)
-        if self._window_weight is None:
+        if not self._is_open:
             return
         self._known = None
         if not self.group.is_first:
-            self._window_weight = self._window_weight * 0
+            self._window_weight.zero_()
         for parameter in self._parameters:
             if parameter.grad is not None:
                 parameter.grad = self.engine.part(parameter, parameter.grad)

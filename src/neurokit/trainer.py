@@ -35,6 +35,7 @@ from neurokit.data.background import background
 from neurokit.data.batch import Batch
 from neurokit.data.conversion import Conversion
 from neurokit.data.finite import is_finite
+from neurokit.data.gathering import Store
 from neurokit.data.inputs import Known, restored_inputs
 from neurokit.data.memory import InMemoryLoader
 from neurokit.data.sharing import dealt_out
@@ -50,6 +51,7 @@ from neurokit.distributed.sharding import Sharding, divided, divided_states, sha
 from neurokit.first_look import checked_task, look_at
 from neurokit.history import History
 from neurokit.inference import ROWS, rows_at_once
+from neurokit.layout import channels_last
 from neurokit.losses import Criterion, check_takes_two, make_criterion
 from neurokit.means import RunningMeans
 from neurokit.metrics import MetricSet, check_metrics
@@ -108,7 +110,8 @@ class Trainer:
         precision: ``"fp32"``, ``"bf16"`` or ``"fp16"`` (autocast; the weights stay as they are).
         compile: Make forward, loss, backward and update one program with ``torch.compile``. That takes seconds; what a
             step gains, and after how many steps it pays, is said. A step that cannot be one program runs as it is, and
-            why is said as well. The weights are the same to float tolerance; masks of dropout are others.
+            why is said as well. The weights are the same to float tolerance; masks of dropout are others. On CUDA the
+            program is replayed as one graph, where it can be.
         strategy: ``"auto"`` trains in this process alone, or, where torchrun started several, in all of them together
             (``"ddp"``); ``"fsdp"`` shards the weights between them; ``"none"`` always trains alone.
         accumulate: Batches whose gradients add up to one update, exactly as if they were one batch.
@@ -173,7 +176,7 @@ class Trainer:
         self.means = RunningMeans(self.runtime.device)
         self._targets = _targets_for(self.criterion, floating_dtype(model))
         self._inputs: Mapping[str, Known] = {}
-        self.conversion = Conversion(floating_dtype(model), self._targets)
+        self.conversion = Conversion(floating_dtype(model), self._targets, channels=channels_last(model))
         self.background: Any = None  # rows of the latest fit's training inputs, on the host
         self.chosen = ""  # where in the model's outputs the prediction is, in words
         self._compiled: CompiledStep | None = None  # what learns in place of learn
@@ -311,13 +314,13 @@ class Trainer:
             if finding.level == "error":
                 raise finding.as_error()
         undo = undoing(self)
-        self._begin(plan)
+        validation = self._begin(plan)
         assert self._feed is not None
         self.signals.listen(signal.SIGINT, ask=self._interrupt)
         restore = partial(self._resume, plan.restored)
         try:
             with closing(plan.data):
-                loop.fit(self, self._feed, plan.data.validation, plan.hooks, restore)
+                loop.fit(self, self._feed, validation, plan.hooks, restore)
             if self.group.is_several:
                 shared_fit.end(self)
         except (TypeError, ValueError, OSError):  # refused by a callback or the first step
@@ -1008,8 +1011,8 @@ class Trainer:
 
     # ------------------------------------------------------------------------------------------------- how a fit begins
 
-    def _begin(self, plan: Plan) -> None:
-        """Take over what was planned: from here on things change."""
+    def _begin(self, plan: Plan) -> Loader | None:
+        """Take over what was planned: from here on things change. Return what validates, on its way to the device."""
         self.wish = None
         tasks = list(plan.asked.values()) if isinstance(plan.asked, dict) else [plan.asked]
         for criterion, task in zip(self.criteria(), tasks, strict=False):
@@ -1030,7 +1033,10 @@ class Trainer:
         if foreign and not replaced:
             self._note(describe_foreign(foreign))
         feed = SharedFeed if self.group.is_several else loop.Feed
-        self._feed = feed(self, plan.data.train, cut=plan.arguments["steps_per_epoch"] is not None)
+        store = Store(self.runtime.device)
+        self._feed = feed(
+            self, self._made_on(store, plan.data.train), cut=plan.arguments["steps_per_epoch"] is not None
+        )
         self.history = History(self.monitors)
         self._shown = loop_plan(self, plan.arguments, plan)
         self._fit_began = self._epoch_began = time.perf_counter()
@@ -1050,6 +1056,11 @@ class Trainer:
             logger.warning(text)
         if self.group.is_several:
             shared_fit.begin(self)
+        return None if plan.data.validation is None else self._made_on(store, plan.data.validation)
+
+    def _made_on(self, store: Store, loader: Loader) -> Loader:
+        """Have the batches of data in memory made on the device, in the layout that the model takes."""
+        return loader.made_on(store, self.conversion.channels) if isinstance(loader, InMemoryLoader) else loader
 
     def _begin_compiling(self, rows: int | None) -> None:
         """Have this fit's steps compiled, those that are ours."""
@@ -1072,7 +1083,7 @@ class Trainer:
         """Take over what the first look told, and name everything this fit will log."""
         self.task = look.task
         self._test_metrics = MetricSet.resolve(self.arguments["metrics"], look.task)
-        self.conversion = Conversion(floating_dtype(self.model), self._targets, look.casts)
+        self.conversion = Conversion(floating_dtype(self.model), self._targets, look.casts, channels_last(self.model))
         self.chosen = look.chosen
         if not self.optimizers:
             self._make_optimizers()
@@ -1159,14 +1170,14 @@ class Trainer:
 
     def _sized(self, loader: Loader, asked: int | None) -> Loader:
         """Have data in memory in batches that suit the model, where nobody asked for a number of rows."""
-        if asked is not None or not isinstance(loader, InMemoryLoader) or loader.num_rows <= loader.batch_size:
-            return loader
-        few = self.place(loader.rows_at(torch.arange(2))).x
-        key = tuple((*one.shape, one.dtype) for one in tensors_in(few))
-        if key not in self._rows_at_once:
-            with self.runtime.autocast:
-                self._rows_at_once[key] = rows_at_once(self.model, few)
-        return loader.resized(self._rows_at_once[key])
+        if asked is None and isinstance(loader, InMemoryLoader) and loader.num_rows > loader.batch_size:
+            few = self.place(loader.rows_at(torch.arange(2))).x
+            key = tuple((*one.shape, one.dtype) for one in tensors_in(few))
+            if key not in self._rows_at_once:
+                with self.runtime.autocast:
+                    self._rows_at_once[key] = rows_at_once(self.model, few)
+            loader = loader.resized(self._rows_at_once[key])
+        return self._made_on(Store(self.runtime.device, room=0), loader)  # one pass is not worth keeping rows for
 
     def _learn_casts(self, loader: Loader) -> None:
         """See how whole numbers are cast whose dtype was not met before."""

@@ -58,8 +58,12 @@ def check_equal(one: Trainer, other: Trainer, within: float) -> None:
         {"optimizer": "rmsprop", "learning_rate": 0.01},
         {"precision": "bf16"},
         {"y": LABELS, "loss": "cross_entropy", "metrics": ["accuracy", "f1"], "model": nn.Linear(6, 2)},
+        {"accumulate": 3, "max_grad_norm": 0.5},
+        {"accumulate": 2, "y": LABELS, "model": nn.Linear(6, 2),
+         "loss": nn.CrossEntropyLoss(weight=torch.tensor([1.0, 3.0]))},
+        {"accumulate": 4, "loss": nn.MSELoss(reduction="sum"), "learning_rate": 0.001},
     ],
-    ids=["sgd", "momentum", "clipped adamw", "rmsprop", "bf16", "metrics"],
+    ids=["sgd", "momentum", "clipped adamw", "rmsprop", "bf16", "metrics", "windows", "weighted windows", "sums"],
 )  # fmt: skip
 def test_it_learns_what_the_step_as_it_is_learns(options: dict[str, Any]) -> None:
     options = {"model": mlp(), **options}
@@ -184,18 +188,19 @@ def test_a_step_that_cannot_be_a_program_runs_as_it_is_which_is_said(kind: type[
     check_equal(plain, compiled, 2e-5 if kind is Remembers else 0)  # which was compiled until that was given up
 
 
-@pytest.mark.parametrize(
-    ("options", "reason"),
-    [
-        ({"accumulate": 2}, "accumulate=2 spreads it over several batches"),
-        ({"optimizer": "lbfgs"}, "LBFGS evaluates the loss itself"),
-    ],
-)
-def test_what_is_known_to_be_no_program_is_not_tried(options: dict[str, Any], reason: str) -> None:
-    model = nn.Linear(6, 1)
-    plain, compiled = fitted(model, False, **options), fitted(model, True, **options)
+def test_a_program_that_is_given_up_within_a_window_leaves_it_as_it_was() -> None:
+    model = Remembers()
+    plain, compiled = (fitted(model, compile, accumulate=4) for compile in (False, True))
 
-    assert reason in said(compiled)
+    assert "cannot be one program, and runs as it is: " in said(compiled)
+    check_equal(plain, compiled, 2e-5)
+
+
+def test_what_is_known_to_be_no_program_is_not_tried() -> None:
+    model = nn.Linear(6, 1)
+    plain, compiled = fitted(model, False, optimizer="lbfgs"), fitted(model, True, optimizer="lbfgs")
+
+    assert "LBFGS evaluates the loss itself" in said(compiled)
     check_equal(plain, compiled, 0)
 
 
@@ -257,8 +262,8 @@ def test_layers_unfrozen_on_the_way_learn() -> None:
     check_equal(plain, compiled, 2e-5)
 
 
-@pytest.mark.parametrize("stop", [3, AS_IT_IS + 5])
-def test_a_resumed_run_ends_with_the_same_bits(stop: int, tmp_path: Any) -> None:
+@pytest.mark.parametrize(("stop", "accumulate"), [(3, 1), (AS_IT_IS + 5, 1), (AS_IT_IS + 4, 4)])
+def test_a_resumed_run_ends_with_the_same_bits(stop: int, accumulate: int, tmp_path: Any) -> None:
     class Stop(nk.Callback):
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
             if self.trainer.state.step == stop:
@@ -268,7 +273,8 @@ def test_a_resumed_run_ends_with_the_same_bits(stop: int, tmp_path: Any) -> None
 
     def trainer() -> Trainer:
         torch.manual_seed(3)
-        return Trainer(copy.deepcopy(model), loss="mse", optimizer="adam", compile=True, device="cpu")
+        options: dict[str, Any] = {"loss": "mse", "optimizer": "adam", "device": "cpu", "accumulate": accumulate}
+        return Trainer(copy.deepcopy(model), compile=True, **options)
 
     def fit(one: Trainer, *callbacks: nk.Callback, folder: Any) -> None:
         saves = nk.ModelCheckpoint(folder, save_every=1)

@@ -137,6 +137,13 @@ def test_items_of_every_flat_form_come_back_as_they_were(give: Callable[[int], A
         assert (a is None and b is None) or torch.allclose(a.float(), b.float(), equal_nan=True)
 
 
+def test_rows_keep_nothing_of_what_made_them() -> None:
+    scale = torch.ones(3, requires_grad=True)
+    rows = nk.cached(Items(lambda index: (scale * index, index)))
+    assert [column.requires_grad for column in rows.columns] == [False, False]
+    assert rows[2][0].tolist() == [2.0, 2.0, 2.0]
+
+
 def test_items_that_go_to_the_model_by_name() -> None:
     class Sum(nn.Module):
         def __init__(self) -> None:

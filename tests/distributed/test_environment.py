@@ -9,6 +9,7 @@ from neurokit import Trainer
 from neurokit.distributed import check_strategy
 from neurokit.distributed.environment import agents_store, asked_for, own_device, patience
 from neurokit.distributed.sharding import blocks
+from neurokit.shared_fit import check_synced
 
 TORCHRUN = {"RANK": "1", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "MASTER_ADDR": "host", "MASTER_PORT": "29500"}
 
@@ -46,11 +47,10 @@ def test_without_a_gpu_the_device_is_the_one_that_was_asked_for(torchrun):
         assert own_device("auto", "auto") == "auto"
 
 
-def test_each_attempt_of_torchruns_agent_has_names_of_its_own(torchrun):
+def test_torchruns_agent_says_where_its_store_is(torchrun):
     assert agents_store() is None
     torchrun.setenv("TORCHELASTIC_USE_AGENT_STORE", "True")
-    torchrun.setenv("TORCHELASTIC_RESTART_COUNT", "2")
-    assert agents_store() == ("host", 29500, "2")
+    assert agents_store() == ("host", 29500)
 
 
 def test_patience_is_a_number_of_seconds(monkeypatch):
@@ -80,3 +80,9 @@ def test_the_repeated_blocks_of_a_model_are_found():
     model = nn.Sequential(nn.Linear(4, 8), encoder, nn.Linear(8, 2))
     assert blocks(model) == list(encoder.layers)
     assert blocks(nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Linear(2, 2))) == []
+
+
+def test_a_batch_of_fewer_rows_than_processes_is_refused_where_each_row_counts_in_all_statistics():
+    check_synced(4, world=4)
+    with pytest.raises(ValueError, match="A batch of 3 rows leaves some of 4 processes none"):
+        check_synced(3, world=4)

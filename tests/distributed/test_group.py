@@ -4,18 +4,31 @@ import json
 import re
 
 import numpy as np
+import pytest
+
+SCRIPT = "killed_in_mid_epoch.py"
 
 
-def test_a_rank_killed_in_mid_epoch_ends_with_the_weights_of_the_uninterrupted_run(launch, tmp_path):
-    script = "killed_in_mid_epoch.py"
-    whole, killed = tmp_path / "whole.json", tmp_path / "killed.json"
-    assert launch(script, tmp_path / "whole", whole).returncode == 0
-    assert launch(script, tmp_path / "killed", killed, restarts=2, KILL="1:8").returncode == 0
-    expected, found = json.loads(whole.read_text()), json.loads(killed.read_text())
+@pytest.fixture(scope="module")
+def whole(launch, tmp_path_factory):
+    """What a run ends with to which nothing happens, and its file of metrics."""
+    folder = tmp_path_factory.mktemp("whole")
+    assert launch(SCRIPT, folder / "run", folder / "end.json").returncode == 0
+    return json.loads((folder / "end.json").read_text()), (folder / "run.csv").read_text()
+
+
+@pytest.mark.parametrize("machines", [1, 2])
+def test_a_rank_killed_in_mid_epoch_ends_with_the_weights_of_the_uninterrupted_run(launch, tmp_path, whole, machines):
+    how = {"nodes": machines, "processes": 2 // machines, "restarts": 1, "KILL": "1:8"}
+    done = launch(SCRIPT, tmp_path / "run", tmp_path / "end.json", **how)
+    assert done.returncode == 0
+    assert done.stdout.count("begins") == 4  # each rank twice: no restart is lost on the dead
+    expected, metrics = whole
+    found = json.loads((tmp_path / "end.json").read_text())
     np.testing.assert_allclose(found["weights"], expected["weights"], atol=1e-7)
     assert found["history"] == expected["history"]
     assert found["steps"] == expected["steps"]
-    assert (tmp_path / "killed.csv").read_text() == (tmp_path / "whole.csv").read_text()
+    assert (tmp_path / "run.csv").read_text() == metrics
 
 
 def test_a_rank_that_raises_is_named_by_the_others_with_its_reason(launch, tmp_path):

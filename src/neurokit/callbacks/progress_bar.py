@@ -23,8 +23,8 @@ class ProgressBar(Callback):
 
     ``fit``, ``evaluate`` and ``predict`` make their own from ``verbose``. On a terminal, or in a notebook that has
     ipywidgets, there is a bar; where output goes to a file or a pipe, there are lines only, without carriage returns.
-    The bar is redrawn ten times a second, and in no more than a twentieth of the time; batch logs, whose reading waits
-    for the device, are read only then. Epochs are counted from 1 here.
+    The bar is redrawn ten times a second, and in no more than a twentieth of the time. It shows the values that have
+    come from the device by then: nothing waits for it. Epochs are counted from 1 here.
 
     Args:
         verbose: 0 shows nothing, 2 lines only; 1 and ``"auto"`` a bar where one can be shown.
@@ -136,7 +136,7 @@ class ProgressBar(Callback):
         if bar is None:
             bar = self._bar = self._open(description, total, initial=done)
         bar.n = done
-        bar.set_postfix_str(note or _values(logs or {}, ", "), refresh=False)
+        bar.set_postfix_str(note or _values(_arrived(logs), ", "), refresh=False)
         bar.refresh()
         finished = self.clock()
         self._due = finished + max(_INTERVAL, _SHARE * (finished - now))
@@ -185,6 +185,11 @@ def _has_widgets() -> bool:
     ipython = sys.modules.get("IPython")
     shell = None if ipython is None else ipython.get_ipython()
     return shell is not None and "IPKernelApp" in shell.config and find_spec("ipywidgets") is not None
+
+
+def _arrived(logs: Any) -> Mapping[str, float]:
+    """Batch logs as far as they are known without waiting for the device."""
+    return logs.arrived() if hasattr(logs, "arrived") else logs or {}
 
 
 def _values(logs: Mapping[str, float], separator: str) -> str:

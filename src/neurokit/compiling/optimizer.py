@@ -7,8 +7,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._dynamo import mark_static_address
 from torch.optim import Optimizer
 from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
+
+from neurokit.tree import tensors_in
 
 _IN_A_PROGRAM = {"capturable": True, "fused": False, "foreach": None}  # the count of steps stays a tensor
 
@@ -18,18 +21,21 @@ class StandIn:
 
     Dynamo breaks every program at an ``Optimizer`` whose gradients were written in the same program. It traces these
     functions like anybody's when they are those of a plain object. State tensors are shared, so ``state_dict`` of the
-    user's optimizer stays true; settings that schedules change are tensors here, so that no change compiles anew.
+    user's optimizer stays true; settings that schedules change are tensors here, so that no change compiles anew. They
+    are where the parameters are: a number on the CPU would keep a CUDA graph from being captured.
 
     Args:
         optimizer: The user's, which has stepped before: what it makes at its first step is there.
+        in_place: Tell the compiler that state and settings stay at their addresses, as a CUDA graph needs them to.
 
     Attributes:
         optimizer: The user's.
         traced: The plain object, with a ``step`` that can be traced.
     """
 
-    def __init__(self, optimizer: Optimizer) -> None:
+    def __init__(self, optimizer: Optimizer, *, in_place: bool = False) -> None:
         self.optimizer = optimizer
+        self._in_place = in_place
         self.traced = type(f"Traced{type(optimizer).__name__}", (), _functions(type(optimizer)))()
         vars(self.traced).update(vars(optimizer))
         vars(self.traced).pop("step", None)  # a scheduler's wrapper, which counts calls
@@ -47,7 +53,10 @@ class StandIn:
         self._seen = [group[name] for group, _, name in self._settings]
         for group, traced, name in self._settings:
             if name == "lr":
-                traced[name] = _as_tensor(group[name])
+                traced[name] = self._as_tensor(group[name], group)
+        if in_place:
+            for one in tensors_in(list(optimizer.state.values())):
+                mark_static_address(one, guard=False)
         self._members = _members(optimizer)
 
     def is_current(self) -> bool:
@@ -58,10 +67,24 @@ class StandIn:
         """Take over what a schedule or a callback has set since the last step."""
         now = [group[name] for group, _, name in self._settings]
         if now != self._seen:
-            for (_, traced, name), before, value in zip(self._settings, self._seen, now, strict=True):
+            for (group, traced, name), before, value in zip(self._settings, self._seen, now, strict=True):
                 if value != before:
-                    traced[name] = _filled(traced[name], value)
+                    traced[name] = self._filled(traced[name], value, group)
             self._seen = now
+
+    def _filled(self, held: Any, value: Any, group: dict[str, Any]) -> Any:
+        """What a program reads a changed setting from: the tensor it reads already, or from now on a tensor."""
+        if isinstance(value, tuple):
+            return tuple(self._filled(one, other, group) for one, other in zip(held, value, strict=True))
+        return held.fill_(value) if isinstance(held, Tensor) else self._as_tensor(value, group)
+
+    def _as_tensor(self, value: float, group: dict[str, Any]) -> Tensor:
+        device = group["params"][0].device
+        dtype = torch.float32 if device.type == "mps" else torch.float64  # MPS has no float64
+        setting = torch.full((), value, dtype=dtype, device=device)  # torch.tensor would wait for the device
+        if self._in_place:
+            mark_static_address(setting, guard=False)
+        return setting
 
 
 def _members(optimizer: Optimizer) -> list[list[int]]:
@@ -108,14 +131,3 @@ def _is_number(value: Any) -> bool:
 
 def _are_numbers(value: Any) -> bool:
     return isinstance(value, tuple) and bool(value) and all(map(_is_number, value))
-
-
-def _as_tensor(value: float) -> Tensor:
-    return torch.tensor(value, dtype=torch.float64)
-
-
-def _filled(held: Any, value: Any) -> Any:
-    """What a program reads a changed setting from: the tensor it reads already, or from now on a tensor."""
-    if isinstance(value, tuple):
-        return tuple(_filled(one, other) for one, other in zip(held, value, strict=True))
-    return held.fill_(value) if isinstance(held, Tensor) else _as_tensor(value)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from neurokit.compiling.capture import CAPTURED, Captured, CaptureError, reason_against_capture
 from neurokit.compiling.optimizer import StandIn, reason_against
 from neurokit.compiling.refusals import REFUSED, told
 from neurokit.compiling.rewriting import InKernels
@@ -36,6 +37,9 @@ class CompiledStep:
     than it saves, and the weights are the same to float tolerance. Which steps these are does not depend on where a
     run was interrupted, so a resumed run draws the same random numbers.
 
+    On CUDA the program is captured as a graph, which is replayed in one launch; where it cannot be, the program runs
+    without.
+
     Args:
         trainer: Whose step it is.
     """
@@ -45,6 +49,7 @@ class CompiledStep:
         self._program: Callable[[Batch], tuple[Any, ...]] | None = None
         self._stand_ins: list[StandIn] = []
         self._refused = False
+        self._captures = trainer.runtime.device.type in CAPTURED
         self.begin(None)
 
     def begin(self, rows: int | None) -> None:
@@ -74,7 +79,7 @@ class CompiledStep:
         if self._compiling is None:
             return self._run(batch)
         output = self._timed(self._after, self._run, batch)
-        if len(self._after) == _MEASURED:
+        if len(self._after) == max(_MEASURED, self._trainer.runtime.accumulate):  # a window has two or three programs
             self.tell()
         return output
 
@@ -88,7 +93,9 @@ class CompiledStep:
         seconds, self._compiling = self._compiling, None
         if seconds is None:
             return
-        text = f"compile=True: the step is one program, made in {number(seconds)} s."
+        replayed = isinstance(self._program, Captured) and not self._program.skipped
+        text = f"compile=True: the step is one program, made in {number(seconds)} s"
+        text += ", and replayed as a CUDA graph." if replayed else "."
         if self._before and len(self._after) > 1 and self._trainer.runtime.device.type == "cpu":  # else they only queue
             text += _worth(seconds, statistics.median(self._before), statistics.median(self._after[1:]), self._planned)
         self._trainer.tell(Finding("note", text))
@@ -113,40 +120,70 @@ class CompiledStep:
         steppers = trainer.steppers
         for reason in filter(None, [_reason_against(trainer.runtime), *map(reason_against, steppers)]):
             return self._refuse(reason, batch)
-        began = time.perf_counter()
+        if self._captures and (why := reason_against_capture(steppers, trainer.runtime.accumulate)):
+            self._leave_uncaptured(why)
+        self._compiling = 0.0
+        self._make()
+        return self._run(batch)
+
+    def _make(self) -> None:
+        steppers = self._trainer.steppers
         for one in steppers:
             _expect_gradients(one)
-        self._stand_ins = [StandIn(one) for one in steppers]
-        self._program = _program(trainer.learn, tuple(one.traced for one in self._stand_ins))
-        output = self._run(batch)
-        self._compiling = None if self._refused else time.perf_counter() - began
-        return output
+        self._stand_ins = [StandIn(one, in_place=self._captures) for one in steppers]
+        traced = tuple(one.traced for one in self._stand_ins)
+        if self._captures:
+            self._program = Captured(_program(self._trainer.learn, traced, Captured.OPTIONS))
+        else:
+            self._program = _program(self._trainer.learn, traced, {})
+
+    def _leave_uncaptured(self, reason: str) -> None:
+        self._captures = False
+        text = f"compile=True: the step is one program and no CUDA graph, which would launch it at once: {reason}."
+        self._trainer.tell(Finding("note", text))
 
     def _run(self, batch: Batch) -> StepOutput:
         """Run the program; where it refuses, which it does before it changes anything, the step as it is."""
+        try:
+            output = self._called(batch)
+        except CaptureError as error:
+            self._leave_uncaptured(str(error))
+            self._make()
+            output = self._called(batch)
+        if self._captures and isinstance(self._program, Captured) and self._program.skipped:
+            self._leave_uncaptured(self._program.skipped)
+        return output
+
+    def _called(self, batch: Batch) -> StepOutput:
         assert self._program is not None
         try:
             return StepOutput(*self._program(batch))
         except REFUSED:
             pass  # it has to be compiled, or compiled anew, for which the compiler must see backward()
-        reason = ""
+        began = time.perf_counter()
         try:
             with torch._dynamo.config.patch(trace_autograd_ops=True):
-                return StepOutput(*self._program(batch))
+                output = StepOutput(*self._program(batch))
         except REFUSED as error:
             place = line_of(error)
             reason = told(error) + (f", at {place}" if place else "")
+        else:
+            if self._compiling is not None:
+                self._compiling += time.perf_counter() - began
+            return output
         return self._refuse(reason, batch)
 
     def _refuse(self, reason: str, batch: Batch) -> StepOutput:
-        self._refused, self._program, self._stand_ins = True, None, []
+        self._refused, self._program, self._stand_ins, self._compiling = True, None, [], None
         self._trainer.tell(
             Finding("note", f"compile=True: the step cannot be one program, and runs as it is: {reason}.")
         )
         return self._as_it_is(batch)
 
 
-def _program(learn: Callable[..., StepOutput], optimizers: tuple[Any, ...]) -> Callable[[Batch], tuple[Any, ...]]:
+def _program(
+    learn: Callable[..., StepOutput], optimizers: tuple[Any, ...], more: dict[str, Any]
+) -> Callable[[Batch], tuple[Any, ...]]:
     def step(batch: Batch) -> tuple[Any, ...]:
         output = learn(batch, optimizers)
         assert output.loss is not None  # learn has seen to it
@@ -160,6 +197,7 @@ def _program(learn: Callable[..., StepOutput], optimizers: tuple[Any, ...]) -> C
         "size_asserts": False,  # of sizes that guards have seen to
         "post_grad_custom_post_pass": InKernels(),
         "fallback_random": torch.are_deterministic_algorithms_enabled(),  # the masks of dropout that eager steps draw
+        **more,
     }
     return torch.compile(step, fullgraph=True, options=options)
 
@@ -172,8 +210,6 @@ def _watched(guards: Sequence[Any]) -> list[bool]:
 def _reason_against(runtime: Runtime) -> str | None:
     if runtime.scaler is not None:
         return "precision='fp16' looks at the size of the gradients before each update"
-    if runtime.accumulate > 1:
-        return f"accumulate={runtime.accumulate} spreads it over several batches"
     return None
 
 

@@ -93,7 +93,7 @@ def cached(source: Dataset[Any] | DataLoader[Any], max_bytes: int | None = None)
     rows, size = len(dataset), sum(one.nbytes for one in tensors_in(item)) * len(dataset)
     _refuse_size(rows, size, max_bytes)
     logger.warning("nk.cached decodes %s rows once and keeps them: %s of memory.", f"{rows:,}", _written(size))
-    with preserved_cpu_rng():
+    with preserved_cpu_rng(), torch.no_grad():  # rows are data, whatever made them
         columns = _filled(dataset, rows, item, loader)
         _look_again(dataset, columns, rows)
     decoded = Decoded(columns)

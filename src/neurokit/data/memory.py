@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any
@@ -12,9 +13,11 @@ from torch import Tensor
 from neurokit.data.arrays import Column, map_leaves
 from neurokit.data.batch import Batch
 from neurokit.data.finite import Label, NotFinite, all_not_finite, sums_finite
+from neurokit.data.gathering import Gathering, Store
 from neurokit.seeding import order
 
 BLOCK_BYTES = 4 * 2**20  # the allocator unmaps larger results and maps them again: page faults cost more than copying
+RESIDENT_BYTES = 64 * 2**20  # on a device nothing is unmapped, and each block costs the launch of a kernel
 
 _BESIDE = 15  # rows that a batch around a NaN holds besides
 _NARROW = 64  # columns of which each has its own smallest and largest number
@@ -79,7 +82,12 @@ class InMemoryLoader:
         self.target_name = target_name
         self._whole: InMemoryLoader | None = None
         self._sums_finite: bool | None = None
-        self._block_batches = max(1, BLOCK_BYTES // max(1, self.batch_size * sum(map(_row_bytes, self.columns))))
+        self.gather = Gathering(self.columns)
+        self._take_blocks_of(BLOCK_BYTES)
+
+    def _take_blocks_of(self, size: int) -> None:
+        """Gather so many bytes at a time, and no fewer than a batch."""
+        self._block_batches = max(1, size // max(1, self.batch_size * sum(map(_row_bytes, self.columns))))
 
     def subset(self, rows: Tensor, *, shuffle: bool, join_lone_row: bool) -> InMemoryLoader:
         """Return a loader over some of the rows, sharing the columns."""
@@ -96,9 +104,25 @@ class InMemoryLoader:
         other._whole = self
         return other
 
+    def made_on(self, store: Store, channels: frozenset[int] = frozenset()) -> InMemoryLoader:
+        """Return a loader of the same batches in the same order, made on a device; the columns stay where they are.
+
+        Args:
+            store: Keeps the rows there while it has room for them; without room they are sent block by block.
+            channels: Pictures of so many channels come in the layout channels last.
+        """
+        if store.device.type == "cpu" and not channels:
+            return self
+        other = copy.copy(self)
+        kept = store.kept(self.columns)
+        other.gather = Gathering(kept, store.device, channels)
+        if store.device.type != "cpu" and all(isinstance(one, Tensor) and one.device == store.device for one in kept):
+            other._take_blocks_of(RESIDENT_BYTES)
+        return other
+
     def is_on(self, device: torch.device) -> bool:
         """Tell whether all batches are made on a device."""
-        return all(isinstance(column, Tensor) and column.device == device for column in self.columns)
+        return self.gather.is_on(device)
 
     def peek(self) -> Batch:
         """Return the first rows of the source as a batch, drawing nothing."""
@@ -110,7 +134,7 @@ class InMemoryLoader:
 
     def at(self, rows: Tensor) -> Batch:
         """Return some rows of the columns as one batch."""
-        return self._rebuild(tuple(_gather(column, rows) for column in self.columns))
+        return self._rebuild(tuple(self.gather(rows)))
 
     def targets(self, most: int) -> Any:
         """Return the targets of the rows of this loader; ``None`` without, or with more than so many numbers a row."""
@@ -175,7 +199,7 @@ class InMemoryLoader:
             chosen = visited[first * size : stop]
             sizes = [size] * (last - first - 1)
             sizes.append(stop - first * size - sum(sizes))
-            for parts in zip(*(_gather(column, chosen).split(sizes) for column in self.columns), strict=True):
+            for parts in zip(*(part.split(sizes) for part in self.gather(chosen)), strict=True):
                 yield rebuild(parts)
 
     def visited(self, data_pass: int | None) -> Tensor:
@@ -198,7 +222,7 @@ def gathered(loader: InMemoryLoader, parts: Iterator[Tensor], at_once: int) -> I
     """Yield a batch for each tensor of row numbers, so many gathered in one piece."""
     while block := list(islice(parts, at_once)):
         rows, sizes = torch.cat(block), [len(part) for part in block]
-        for tensors in zip(*(_gather(column, rows).split(sizes) for column in loader.columns), strict=True):
+        for tensors in zip(*(part.split(sizes) for part in loader.gather(rows)), strict=True):
             yield loader._rebuild(tensors)
 
 

@@ -55,15 +55,11 @@ def own_device(preference: Any, strategy: str) -> Any:
     return preference
 
 
-def agents_store() -> tuple[str, int, str] | None:
-    """Host, port and attempt, where torchrun's agent keeps the store that the processes meet in; else ``None``.
-
-    The agent keeps it across restarts, so that a restarted group finds the addresses of the one that died.
-    """
+def agents_store() -> tuple[str, int] | None:
+    """Host and port, where torchrun's agent keeps the store that the processes meet in; else ``None``."""
     if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True":
         return None
-    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
-    return os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"]), attempt
+    return os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
 
 
 def patience() -> timedelta:

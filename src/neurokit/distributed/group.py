@@ -5,10 +5,11 @@ from __future__ import annotations
 import atexit
 import gc
 import logging
+import os
+import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import timedelta
 from typing import Any, ClassVar
 
 import torch
@@ -16,6 +17,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from neurokit.distributed import environment, private
+from neurokit.distributed.meeting import meet
 from neurokit.processes import Group
 
 _LAST = 0.1  # seconds for the group's threads to let go of what is Python's
@@ -35,7 +37,7 @@ class Several(Group):
     def __init__(self, device: torch.device) -> None:
         self._owned = not dist.is_initialized()
         if self._owned:
-            _meet(device)
+            meet(device)
         self.rank, self.world = dist.get_rank(), dist.get_world_size()
         self.is_first = self.rank == 0
         self.device = device
@@ -44,6 +46,7 @@ class Several(Group):
         self._talk: Any = None if plain else dist.new_group(backend="gloo", timeout=environment.patience())
         self._files: Any = None
         self._store = private.default_store()
+        self._store.set(f"neurokit/at/{self.rank}", f"process {os.getpid()} on {socket.gethostname()}")
         self._number = 0  # of what is done together, the same in every process
         self._depth = 0
         self._failed: int | None = None  # what was done when this process failed by itself
@@ -178,23 +181,21 @@ class Several(Group):
             end = time.monotonic() + _GRACE
             while not (failed := self._told("failed")) and time.monotonic() < end:
                 time.sleep(0.05)
-            silent = sorted(set(range(self.world)) - self._told("stuck").keys() - failed.keys())
+            quiet = sorted(set(range(self.world)) - self._told("stuck").keys() - failed.keys())
+            silent = [f"rank {rank} ({self._store.get(f'neurokit/at/{rank}').decode()})" for rank in quiet]
         except Exception:
-            failed, silent = {}, []
+            failed, silent = {}, [] if self.is_first else ["rank 0"]  # its machine keeps the store
         waiting = f"Rank {self.rank} was in {what} and lost the others. "
         if failed:
             rank, message = next((rank, text.rstrip(".")) for rank, text in failed.items())
             return (
                 f"{waiting}Rank {rank} failed with {message}. Its own traceback says where; mend that and start anew."
             )
-        named = f"rank {silent[0]}" if len(silent) == 1 else f"ranks {', '.join(map(str, silent))}"
-        if not silent:
-            named = "another rank"
         return (
-            f"{waiting}No answer came from {named}: it was killed (out of memory?), its machine is gone, or it hangs. "
-            "Look at its output and at its machine; it may wait for data or be in another branch of the script. Run "
-            "under torchrun --max-restarts 3 with fit(resume=folder) to go on from the newest checkpoint, and set "
-            "NEUROKIT_TIMEOUT to wait for longer than "
+            f"{waiting}No answer came from {', '.join(silent) or 'another rank'}: it was killed (out of memory?), its "
+            "machine is gone, or it hangs. Look at its output and at its machine; it may wait for data or be in "
+            "another branch of the script. Run under torchrun --max-restarts 3 with fit(resume=folder) to go on from "
+            "the newest checkpoint, and set NEUROKIT_TIMEOUT to wait for longer than "
             f"{environment.patience().total_seconds():g} s."
         )
 
@@ -220,25 +221,6 @@ def shared(flat: Tensor, share: Tensor | float) -> Tensor:
     if share == 0:
         return flat.zero_()
     return flat if share == 1 else flat.mul_(share)
-
-
-def _meet(device: torch.device) -> None:
-    """Set up torch's process group.
-
-    Where torchrun's agent keeps the store, each attempt gets names of its own in it: a restarted group would else read
-    the addresses of the one that died (12 of 18 restarts failed or hung without this, none of 20 with it).
-    """
-    backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-    how: dict[str, Any] = {"backend": backend, "timeout": environment.patience()}
-    if device.type == "cuda":
-        how["device_id"] = device
-    if (place := environment.agents_store()) is not None:
-        host, port, attempt = place
-        store: Any = dist.TCPStore(host, port, is_master=False, timeout=timedelta(minutes=5))  # type: ignore[attr-defined]
-        within: Any = dist.PrefixStore  # type: ignore[attr-defined]
-        how |= {"store": within(f"neurokit/{attempt}", store), "world_size": environment.world_size()}
-        how["rank"] = environment.rank()
-    dist.init_process_group(**how)
 
 
 def _leave() -> None:

@@ -13,6 +13,7 @@ import neurokit as nk
 
 folder, out = sys.argv[1:3]
 kill = os.environ.get("KILL", "")
+print("begins", flush=True)
 first_attempt = os.environ["TORCHELASTIC_RESTART_COUNT"] == "0"
 
 

@@ -158,6 +158,7 @@ def refusals():
     refused(ValueError, "LBFGS", optimizer="lbfgs")
     refused(ValueError, "compile=True", compile=True)
     refused(ValueError, "BatchNorm", model=net(norm=True), fit={"batch_size": 3})
+    refused(ValueError, "SyncBatchNorm takes", model=nn.SyncBatchNorm.convert_sync_batchnorm(net(norm=True)))
 
     class Own:
         def update(self, predictions, targets): ...
