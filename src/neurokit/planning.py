@@ -109,7 +109,7 @@ def plan_fit(
     for name, value in (("batch_size", batch_size), ("steps_per_epoch", steps_per_epoch)):
         if value is not None:
             check_count(name, value, such_as=32)
-    restored = read_to_resume(resume)
+    restored = read_to_resume(resume, trainer.division)
     seed = trainer.data_seed(restored)
     inputs = None if restored is None else restored_inputs(restored.get("inputs"))
     reading = trainer.reading(seed, inputs, join_lone_row=modes.trains_batch_norm(trainer.model))

@@ -32,6 +32,11 @@ class Group:
     rank, world = 0, 1
     is_first, is_several = True, False
 
+    @property
+    def files(self) -> Any:
+        """The ``torch.distributed`` group in which files are agreed on; ``None`` of one alone."""
+        return None
+
     def described(self) -> dict[str, int]:
         """What a run's record says of the processes; nothing of one alone."""
         return {"processes": self.world} if self.is_several else {}
@@ -85,6 +90,11 @@ def by_the_first(write: Callable[Parameters, Path]) -> Callable[Parameters, Path
         group = getattr(owner, "group", None)
         if not isinstance(group, Group) or not group.is_several:
             return write(*args, **kwargs)
+        if getattr(owner, "shards", False):
+            raise ValueError(
+                f"{write.__name__} needs whole weights in one process, and strategy='fsdp' divides them. Call "
+                "trainer.save(folder) here; then, in one process, trainer.load(folder), and this with x=rows[:8]."
+            )
         with group.doing(write.__name__):
             if group.is_first:
                 owner.group = Group()  # what it is asked meanwhile, it answers alone

@@ -16,8 +16,8 @@ from neurokit.record import RunRecord
 from neurokit.state import TrainingState
 
 
-def read_to_resume(folder: str | Path | None) -> dict[str, Any] | None:
-    """Return the state to resume from; ``None`` when there is none."""
+def read_to_resume(folder: str | Path | None, division: checkpoint.Division | None = None) -> dict[str, Any] | None:
+    """Return the state to resume from, this process's part where it is divided; ``None`` when there is none."""
     if folder is None:
         return None
     check_path("resume", folder)
@@ -27,26 +27,37 @@ def read_to_resume(folder: str | Path | None) -> dict[str, Any] | None:
             "ModelCheckpoint was given."
         )
     checkpoint.refuse_if_held(folder)
-    state = checkpoint.read_newest(folder)
+    state = _newest(folder, None, division)
     return None if state is None else _checked(state, folder)
 
 
-def read_to_load(folder: str | Path, limits: checkpoint.Limits | None = None) -> dict[str, Any]:
+def read_to_load(
+    folder: str | Path, limits: checkpoint.Limits | None = None, division: checkpoint.Division | None = None
+) -> dict[str, Any]:
     """Return the state in a checkpoint folder, or in a run folder's newest.
 
     Args:
         folder: The folder.
         limits: What its files may ask for, where it comes from a stranger.
+        division: How the state lies in several processes, each of which must call this.
 
     Raises:
         ValueError: If the folder is damaged, or holds another kind of state.
         FileNotFoundError: If there is no checkpoint.
     """
     path = _existing(folder)
-    state = checkpoint.read_newest(path, limits=limits)
+    state = _newest(path, limits, division)
     if state is None:
         state = checkpoint.read(path, limits=limits)  # which says what is missing
     return _checked(state, path, limits)
+
+
+def _newest(
+    folder: str | Path, limits: checkpoint.Limits | None, division: checkpoint.Division | None
+) -> dict[str, Any] | None:
+    if division is None:
+        return checkpoint.read_newest(folder, limits=limits)
+    return checkpoint.read_together(folder, division, limits=limits)
 
 
 def check_parts(state: Any) -> None:

@@ -214,8 +214,9 @@ class Trainer:
             return Runtime(device, precision, accumulate, max_grad_norm)
         if self.arguments["compile"]:
             raise ValueError(
-                "compile=True is for one process so far: of several, the reducer is attached to the model's forward, "
-                "which would be compiled away. Pass compile=False, or strategy='none'."
+                "compile=True is for one process so far: of several, the program would have to add up the gradients "
+                "itself, and all would have to compile, or refuse, the same step, or wait for each other for ever. "
+                "Pass compile=False, or strategy='none'."
             )
         if self.arguments["strategy"] == "fsdp":
             runtime = SharedRuntime(device, precision, accumulate, max_grad_norm, group=self.group, overlaps=False)
@@ -616,6 +617,16 @@ class Trainer:
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything a run goes on from, from weights and optimizers to history and random streams."""
+        return whole(self._own_state()) if self.shards else self._own_state()
+
+    def packed(self) -> checkpoint.Whole | checkpoint.Part:
+        """Return what a checkpoint of now is written from. Where weights are divided, that is this process's part."""
+        if self.shards:
+            return checkpoint.pack_part(self._own_state(), self.group.rank, self.group.files)
+        return checkpoint.pack(self.state_dict())
+
+    def _own_state(self) -> dict[str, Any]:
+        """The state, with what is divided as this process holds it."""
         names = parameter_names(self.model, self.criteria())
         state = {
             "record": self.record.to_json(),
@@ -636,8 +647,6 @@ class Trainer:
             "inputs": {path: known._asdict() for path, known in self._inputs.items()},
             "rng": rng_state(),
         }
-        if self.shards:
-            state = whole(state)
         together = self.group.is_several and self.is_fitting
         return reduction.state_of_all(self.group, state, self.metrics) if together else state
 
@@ -684,6 +693,24 @@ class Trainer:
         self.task = None  # told again from the next data, with these labels
         self._inputs = restored_inputs(state.get("inputs"))
 
+    @property
+    def division(self) -> checkpoint.Division | None:
+        """How a state lies in several processes; ``None`` where each holds all of it."""
+        if not self.shards:
+            return None
+        own = self.model.state_dict()
+        parameters = {name: one for one, name in parameter_names(self.model, self.criteria()).items()}
+
+        def like(keys: tuple[Any, ...]) -> Tensor | None:
+            match keys:
+                case "model", name:
+                    return own.get(name)
+                case "optimizers", _, "state", name, _:
+                    return parameters.get(name)
+            return None
+
+        return checkpoint.Division(like, self.group)
+
     def _divided(self, state: Mapping[str, Any], names: Mapping[nn.Parameter, str]) -> dict[str, Any]:
         """A state of whole tensors as this process holds its part of it."""
         parameters = {name: one for one, name in names.items()}
@@ -707,10 +734,11 @@ class Trainer:
             >>> Trainer(nn.Linear(2, 1)).load(folder)
         """
         check_path("folder", folder)
-        state = self.state_dict()
+        packed = self.packed()
+        if self.group.is_first or self.shards:
+            checkpoint.commit(Path(folder), packed, replace=True)
         if self.group.is_first:
-            saved = checkpoint.write(Path(folder), state, replace=True)
-            self.record.save(saved / "run.json")
+            self.record.save(Path(folder) / "run.json")
         self.group.wait()
         return Path(folder)
 
@@ -725,7 +753,7 @@ class Trainer:
             ValueError: If the folder is damaged, or belongs to another architecture; nothing is changed then.
             FileNotFoundError: If there is no checkpoint.
         """
-        state = saved_state.read_to_load(folder, limits)
+        state = saved_state.read_to_load(folder, limits, self.division)
         self.load_state_dict(state)
         self.history = History()
         self.history.load_state_dict(state["history"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,7 +45,8 @@ class ModelCheckpoint(Callback):
     and SIGUSR1 and SIGUSR2, SLURM's notice ahead of it, unless you handle these yourself; SIGTERM is then delivered
     under its old handler (exit code 143). A second signal acts at once.
 
-    Of several processes the first writes, what one process would; any number of them goes on from it.
+    Of several processes the first writes, what one process would. Where weights are divided (``strategy="fsdp"``), each
+    copies and writes its own part. Any number of processes goes on from either.
 
     Args:
         folder: The run's folder; made if it is missing.
@@ -244,12 +245,11 @@ class ModelCheckpoint(Callback):
         if best is not None:
             self.best, self._best_step = best, self._last_step
         try:
-            contents = checkpoint.pack(self.trainer.state_dict())  # of several processes each gives its part
-            if self.trainer.group.is_first:
-                self._keep_folder()
-                spare = {step for step in (self._best_step, self._last_step) if step is not None}
-                work = partial(_write, self._place, self._last_step, keep=self.keep, spare=spare, known=self._sound)
-                if checkpoint.size_of(contents) < IN_THE_BACKGROUND:
+            contents = self.trainer.packed()  # of several processes each gives its part
+            self._keep_folder()
+            if self.trainer.group.is_first or self.trainer.shards:
+                work = self._work(self._last_step)
+                if contents.size < IN_THE_BACKGROUND:
                     self._written(work(contents))
                 else:
                     self._writer.start(partial(work, self._writer.copied(contents)))
@@ -259,6 +259,15 @@ class ModelCheckpoint(Callback):
             return
         self._saved_at = _position(self.trainer.state)
         self._is_ours = True
+
+    def _work(self, step: int) -> Callable[[checkpoint.Whole | checkpoint.Part], _Tidied]:
+        """What writes a checkpoint and, in the process that writes alone or first, deletes what is not kept."""
+        place = self._place / checkpoint.step_name(step)
+        if not self.trainer.group.is_first:
+            return partial(_write, place)
+        spare = {step for step in (self._best_step, self._last_step) if step is not None}
+        prune = partial(checkpoint.prune, self._place, self.keep, spare, self._sound)
+        return partial(_write, place, prune=prune, known=self._sound)
 
     def _settle(self) -> None:
         """Wait for a save that is under way, and take in how it ended."""
@@ -289,14 +298,31 @@ class ModelCheckpoint(Callback):
         for damage in tidied.damages:
             self.trainer._note(f"{damage} An older checkpoint is kept in its stead.")
         try:
-            self._write_record()
+            if self.trainer.group.is_first:
+                self._write_record()
             if tidied.error is not None:
                 raise tidied.error
         except OSError as error:
             self.trainer._note(f"The checkpoint of step {self._last_step} is written, but: {error}")
 
     def _keep_folder(self) -> None:
-        """Take the folder again if somebody removed or moved it."""
+        """Take the folder again if somebody removed or moved it; of those who write together, all hear how that went.
+
+        Raises:
+            OSError: If it cannot be taken.
+        """
+        failure = None
+        try:
+            if self.trainer.group.is_first:
+                self._take_folder_again()
+        except OSError as error:
+            failure = error
+        if self.trainer.shards:
+            failure = self.trainer.group.gather(failure)[0]
+        if failure is not None:
+            raise failure
+
+    def _take_folder_again(self) -> None:
         if self._lock.is_held():
             return
         if not self._place.exists():
@@ -360,16 +386,22 @@ class _Tidied(NamedTuple):
 
 
 def _write(
-    place: Path, step: int, contents: Mapping[str, Any], *, keep: int, spare: set[int], known: dict[Path, Any]
+    place: Path,
+    contents: checkpoint.Whole | checkpoint.Part,
+    *,
+    prune: Callable[[], Sequence[str]] = tuple,
+    known: dict[Path, Any] | None = None,
 ) -> _Tidied:
     """Write a checkpoint and delete what is not kept; in whatever thread.
 
     Raises:
         OSError: If it could not be written.
     """
-    checkpoint.commit(place / checkpoint.step_name(step), contents, replace=True)  # an epoch's end replaces its batch's
+    checkpoint.commit(place, contents, replace=True)  # an epoch's end replaces its batch's
     try:
-        return _Tidied(checkpoint.prune(place, keep, spare, known))
+        if known is not None and isinstance(contents, checkpoint.Part):  # whoever wrote a part has read it back
+            known[place] = checkpoint.look_of(place)
+        return _Tidied(prune())
     except OSError as error:
         return _Tidied(error=error)
 

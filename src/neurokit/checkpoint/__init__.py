@@ -4,23 +4,26 @@ A checkpoint is a folder of four files. ``model.safetensors`` holds the model's 
 others; ``state.json`` is the tree of everything else, which refers to those tensors; ``meta.json`` has the format,
 the versions, and the size and SHA-256 of each file. It is written beside its place, made durable, and renamed into
 place once. Reading one runs no code, follows no path that it names, and stays within declared limits.
+
+Where weights lie divided between several processes, each writes its own part of the two files of tensors, such as
+``model-00001-of-00002.safetensors``; any number of processes reads them, whole or divided otherwise.
 """
 
 from __future__ import annotations
 
 from neurokit.checkpoint.background import BackgroundWriter
+from neurokit.checkpoint.contents import Part, Whole, pack, pack_part
 from neurokit.checkpoint.folder import (
     UnknownFormatError,
     check_writable,
     commit,
+    look_of,
     newest,
-    pack,
     prune,
     read,
     read_newest,
     remove,
     remove_leftovers,
-    size_of,
     step_name,
     verify,
     write,
@@ -28,16 +31,23 @@ from neurokit.checkpoint.folder import (
 from neurokit.checkpoint.lock import RunLock, refuse_if_held
 from neurokit.checkpoint.module import load_module, match
 from neurokit.checkpoint.optimizer import load_optimizer_state, match_optimizer, optimizer_state
-from neurokit.checkpoint.tensors import identity, load_weights, read_tensors, save_weights
+from neurokit.checkpoint.tensors import identity, read_tensors
+from neurokit.checkpoint.together import Division, read_together
+from neurokit.checkpoint.weights import load_weights, save_weights
 from neurokit.storage import CheckpointError, Limits
 
 __all__ = [
     "write",
     "pack",
-    "size_of",
+    "pack_part",
+    "Whole",
+    "Part",
     "commit",
+    "look_of",
     "BackgroundWriter",
     "read",
+    "read_together",
+    "Division",
     "verify",
     "newest",
     "read_newest",

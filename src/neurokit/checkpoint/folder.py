@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import re
 import time
 import warnings
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
+from torch import Tensor
 
 from neurokit import __version__
 from neurokit.arguments import suggestions
-from neurokit.checkpoint.tensors import Content, pack_tensors, read_tensors
-from neurokit.checkpoint.tree import Tree, unpack
+from neurokit.checkpoint.contents import META, MODEL, STATE, TREE, Part, Whole, is_complete, is_part, pack
+from neurokit.checkpoint.tensors import read_tensors
+from neurokit.checkpoint.tree import Keys, tensor_places, unpack
 from neurokit.storage.files import (
     CheckpointError,
     StrPath,
@@ -37,12 +39,12 @@ from neurokit.storage.files import (
 from neurokit.storage.folders import is_occupied, put_in_place, standing
 from neurokit.storage.limits import LIMITS, Limits
 from neurokit.storage.manifest import is_entry, seal, small_content, verify_files
-from neurokit.storage.strict_json import MAX_JSON_BYTES, check_json, parse_json
+from neurokit.storage.strict_json import parse_json
 
 Found = TypeVar("Found")
+Like = Callable[[Keys], Tensor | None]
 
 FORMAT = 1
-MODEL, STATE, TREE, META = "model.safetensors", "state.safetensors", "state.json", "meta.json"
 
 
 class UnknownFormatError(CheckpointError):
@@ -79,36 +81,65 @@ def write(folder: StrPath, state: Mapping[str, Any], *, replace: bool = False) -
     return commit(folder, pack(state), replace=replace)
 
 
-def commit(folder: StrPath, contents: Mapping[str, Content], *, replace: bool = False) -> Path:
+def commit(folder: StrPath, contents: Whole | Part, *, replace: bool = False) -> Path:
     """Write what ``pack`` gave: as ``write`` does, whole or not at all, and in any thread.
+
+    What ``pack_part`` gave is written together with the other processes, each of which must call this.
 
     Raises:
         ValueError: If the path is not UTF-8.
         FileExistsError: If the folder holds another checkpoint, or anything that is none.
         OSError: If it cannot be written; names the path and the bytes it needs. Nothing is left behind.
     """
-    place = Path(folder).expanduser().resolve()
-    _refuse_unreadable(place)
-    _recover(place)
-    _refuse_strangers(place)
-    size = size_of(contents)
-    with explained(place, size):
-        check_room(place, size)
-        make_folders(place.parent)
-        clear_abandoned(place)
-        temporary = beside(place, "tmp")
-        try:
-            os.mkdir(temporary)
-            files = {name: write_file(temporary / name, content.chunks()) for name, content in contents.items()}
-            write_file(temporary / META, [_sealed(files)])
-            sync_folder(temporary)
-            if replace or not _already_holds(place, files):
-                put_in_place(temporary, place)
-        finally:
-            discard(temporary)
-    for aside in all_beside(place, "old"):
-        discard(aside)
+    filling = _Filling(Path(folder).expanduser().resolve(), replace=replace)
+    try:
+        if isinstance(contents, Whole):
+            with explained(filling.place, contents.size):
+                temporary = filling.begin(contents.size)
+                filling.seal({name: write_file(temporary / name, one.chunks()) for name, one in contents.files.items()})
+        else:
+            from neurokit.checkpoint.divided import write_part  # a second, which one process does not pay
+
+            write_part(contents, filling)
+    finally:
+        filling.discard()
     return Path(folder)
+
+
+class _Filling:
+    """A checkpoint folder that is filled beside its place, and takes it once it is sealed."""
+
+    def __init__(self, place: Path, *, replace: bool) -> None:
+        self.place, self.replace = place, replace
+        self.temporary: Path | None = None
+
+    def begin(self, size: int) -> Path:
+        """Make the folder to fill, if a checkpoint may stand in its place and there is room for it."""
+        _refuse_unreadable(self.place)
+        _recover(self.place)
+        _refuse_strangers(self.place)
+        check_room(self.place, size)
+        make_folders(self.place.parent)
+        clear_abandoned(self.place)
+        self.temporary = beside(self.place, "tmp")
+        os.mkdir(self.temporary)
+        return self.temporary
+
+    def seal(self, files: Mapping[str, Any]) -> None:
+        """Write ``meta.json``, wait until all is on disk, and put the folder in its place."""
+        assert self.temporary is not None
+        write_file(self.temporary / META, [_sealed(files)])
+        sync_folder(self.temporary)
+        if self.replace or not _already_holds(self.place, files):
+            put_in_place(self.temporary, self.place)
+        self.discard()
+        for aside in all_beside(self.place, "old"):
+            discard(aside)
+
+    def discard(self) -> None:
+        """Delete what did not take its place."""
+        if self.temporary is not None:
+            discard(self.temporary)
 
 
 def _refuse_unreadable(place: Path) -> None:
@@ -132,7 +163,7 @@ def _refuse_strangers(place: Path) -> None:
     if not os.path.lexists(place):
         return
     found = os.listdir(place) if place.is_dir() else [place.name]
-    strangers = sorted(name for name in found if name not in _OURS and not name.startswith("."))
+    strangers = sorted(name for name in found if not (name in _OURS or is_part(name) or name.startswith(".")))
     if strangers:
         raise FileExistsError(
             f"{place} exists and is not a checkpoint of ours: there is {strangers[0]!r}. Nothing was changed. "
@@ -141,32 +172,6 @@ def _refuse_strangers(place: Path) -> None:
 
 
 _OURS = (MODEL, STATE, TREE, META, "run.json")  # the last is the record that Trainer.save puts in
-
-
-def size_of(contents: Mapping[str, Content]) -> int:
-    """Return how many bytes contents take."""
-    return sum(content.size for content in contents.values())
-
-
-def pack(state: Mapping[str, Any]) -> dict[str, Content]:
-    """Return a state as the contents of three files. Its tensors are shared, not copied.
-
-    Raises:
-        TypeError: If the state holds something that a checkpoint cannot; says where.
-        ValueError: If it is beyond the limits of the format.
-    """
-    tree = Tree()
-    text = json.dumps(tree.pack(dict(state)), allow_nan=False).encode()
-    if len(text) > MAX_JSON_BYTES:
-        raise ValueError(
-            f"The state holds {len(text):,} bytes of plain values, and {TREE} takes {MAX_JSON_BYTES:,}. "
-            "Keep large tables as tensors or arrays."
-        )
-    try:
-        check_json(text)
-    except ValueError as error:
-        raise ValueError(f"The state cannot be kept: {error}. Keep large tables as tensors or arrays.") from None
-    return {MODEL: pack_tensors(tree.weights), STATE: pack_tensors(tree.tensors), TREE: Content(text)}
 
 
 def _already_holds(place: Path, files: Mapping[str, Any]) -> bool:
@@ -188,7 +193,7 @@ def _already_holds(place: Path, files: Mapping[str, Any]) -> bool:
 
 
 def read(folder: StrPath, *, limits: Limits | None = None) -> dict[str, Any]:
-    """Return the state in a checkpoint folder, verified first; tensors are on the CPU.
+    """Return the state in a checkpoint folder, verified first; tensors are on the CPU, and whole.
 
     Args:
         folder: The checkpoint.
@@ -203,12 +208,51 @@ def read(folder: StrPath, *, limits: Limits | None = None) -> dict[str, Any]:
 
 
 def _read(folder: Path, limits: Limits) -> dict[str, Any]:
-    _verify(folder, limits)
-    weights, tensors = read_tensors(folder / MODEL, limits), read_tensors(folder / STATE, limits)
+    return read_verified(folder, _verify(folder, limits)["files"], limits)
+
+
+def read_verified(folder: Path, files: Collection[str], limits: Limits, like: Like | None = None) -> dict[str, Any]:
+    """Return the state in a checkpoint folder that was verified.
+
+    Args:
+        folder: The checkpoint.
+        files: What it holds.
+        limits: What it may ask for.
+        like: Given the keys that lead to a tensor, the ``DTensor`` whose division it takes: only this process's part of
+            it is read, whoever wrote it. ``None`` for one that is to be whole.
+
+    Raises:
+        CheckpointError: If a file is not what it should be.
+    """
     try:
-        return dict(unpack(parse_json(small_content(folder / TREE, limits), limits), weights, tensors, limits))
+        tree = parse_json(small_content(folder / TREE, limits), limits)
+    except ValueError as error:
+        raise CheckpointError(f"{folder / TREE} does not describe a state: {error}.") from error
+    if MODEL in files and like is None:
+        weights, tensors = read_tensors(folder / MODEL, limits), read_tensors(folder / STATE, limits)
+    else:
+        weights, tensors = (_read_parts(folder, files, of, tree, limits, like) for of in ("$weight", "$tensor"))
+    try:
+        return dict(unpack(tree, weights, tensors, limits))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise CheckpointError(f"{folder / TREE} does not describe a state: {error}.") from error
+
+
+def _read_parts(
+    folder: Path, files: Collection[str], mark: str, tree: Any, limits: Limits, like: Like | None
+) -> dict[str, Tensor]:
+    """Return the tensors of one kind, from one file or from many, each whole or divided."""
+    from neurokit.checkpoint.divided import read_divided  # a second, which a whole file does not cost
+
+    stem = Path(MODEL if mark == "$weight" else STATE).stem
+    keys = {name: path for path, kind, name in tensor_places(tree) if kind == mark}
+    division = None if like is None else lambda name, shape: _of_shape(like(keys.get(name, ())), shape)
+    own = [name for name in sorted(files) if name.startswith(stem) and name != TREE]
+    return read_divided([folder / name for name in own], limits, division)
+
+
+def _of_shape(like: Tensor | None, shape: list[int]) -> Tensor | None:
+    return like if like is not None and list(like.shape) == shape else None
 
 
 def verify(folder: StrPath, *, limits: Limits | None = None) -> dict[str, Any]:
@@ -224,10 +268,22 @@ def verify(folder: StrPath, *, limits: Limits | None = None) -> dict[str, Any]:
     return _undisturbed(Path(folder).expanduser(), partial(_verify, limits=limits or LIMITS))
 
 
-def _verify(folder: Path, limits: Limits = LIMITS) -> dict[str, Any]:
+def _verify(folder: Path, limits: Limits = LIMITS, rank: int = 0, world: int = 1) -> dict[str, Any]:
     meta = _read_meta(folder)
-    verify_files(folder, meta["files"], limits, "checkpoint")
+    parts = len(meta["files"]) // 2  # by as many processes: each wrote one of the model, and one of the rest
+    share = dict(list(meta["files"].items())[rank::world])
+    verify_files(folder, share, replace(limits, total_bytes=limits.total_bytes * parts), "checkpoint")
     return meta
+
+
+def sound_share(folder: Path, limits: Limits, rank: int, world: int) -> dict[str, Any]:
+    """Return what ``meta.json`` says of the files, after comparing every ``world``-th of them, beginning at ``rank``.
+
+    Raises:
+        CheckpointError: As ``verify``.
+    """
+    files: dict[str, Any] = _verify(folder, limits, rank, world)["files"]
+    return files
 
 
 def _read_meta(folder: Path) -> dict[str, Any]:
@@ -253,7 +309,7 @@ def _read_meta(folder: Path) -> dict[str, Any]:
             f"The checkpoint {folder} was written by neurokit {writer!s:.20} in format {found!s:.20}, and this "
             f"neurokit ({__version__}) reads format {FORMAT}. Upgrade: pip install --upgrade neurokit-torch."
         )
-    if not isinstance(files, dict) or set(files) != {MODEL, STATE, TREE} or not all(map(is_entry, files.values())):
+    if not isinstance(files, dict) or not is_complete(files) or not all(map(is_entry, files.values())):
         raise CheckpointError(f"{path} is damaged: it does not name the files of a checkpoint.")
     return dict(meta)
 
@@ -340,7 +396,7 @@ def newest(run_folder: StrPath) -> Path | None:
 
 
 def _newest_listed(run_folder: Path) -> Path | None:
-    for _, folder in _steps(run_folder):
+    for _, folder in steps(run_folder):
         try:
             if folder.is_symlink():  # a folder may not point elsewhere
                 raise CheckpointError(f"{folder} is a link. Name the folder that it points to.")
@@ -372,7 +428,7 @@ def read_newest(run_folder: StrPath, *, limits: Limits | None = None) -> dict[st
     raise CheckpointError(f"{run_folder} changed {_ATTEMPTS} times while it was read. Read it when that run is over.")
 
 
-def _steps(run_folder: Path) -> list[tuple[int, Path]]:
+def steps(run_folder: Path) -> list[tuple[int, Path]]:
     """Return a run's checkpoints with their steps, the highest first; one set aside after the one in its place."""
     if not run_folder.is_dir():
         return []
@@ -442,7 +498,7 @@ def prune(
         if (told_by_name(name) or ("",))[0] == "trash":  # what could not be deleted the last time
             discard(run_folder / name)
     sound, damaged = 0, []
-    for step, folder in _steps(run_folder):
+    for step, folder in steps(run_folder):
         if told_by_name(folder.name):  # set aside: the next writing of that step deletes it, or the next start
             continue
         if sound >= keep:
@@ -462,11 +518,15 @@ def prune(
 
 def _verify_once(folder: Path, known: dict[Path, Any]) -> None:
     """Verify a checkpoint unless its files are still those that were verified."""
-    files = [os.stat(folder / name) for name in (MODEL, STATE, TREE, META) if (folder / name).exists()]
-    look = [(file.st_ino, file.st_size, file.st_mtime_ns) for file in files]
-    if known.get(folder) != look:
+    if known.get(folder) != (look := look_of(folder)):
         _verify(folder)
         known[folder] = look
+
+
+def look_of(folder: Path) -> list[tuple[int, int, int]]:
+    """Return what tells the files in a folder from others that stand there later."""
+    files = [os.stat(folder / name) for name in sorted(os.listdir(folder))]
+    return [(file.st_ino, file.st_size, file.st_mtime_ns) for file in files]
 
 
 def remove_leftovers(run_folder: StrPath) -> None:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn.parameter import is_lazy
 
-from neurokit.storage.files import CheckpointError, StrPath, check_exists, replace_file
+from neurokit.storage.files import CheckpointError
 from neurokit.storage.limits import LIMITS, Limits, open_regular
 from neurokit.storage.strict_json import parse_json
 
@@ -41,101 +41,8 @@ DTYPES = {
 }
 _DTYPE_NAMES = {dtype: name for name, dtype in DTYPES.items()}
 
-
-def save_weights(path: StrPath, tensors: Mapping[str, Tensor]) -> None:
-    """Write tensors to one safetensors file, whole or not at all; a file that is already there is replaced.
-
-    Any library that knows safetensors reads it. Shared tensors are written once, in the way of
-    ``safetensors.torch.save_model``, and ``load_weights`` gives them all their names again.
-
-    Args:
-        path: The file, by custom ``*.safetensors``.
-        tensors: By name, such as a module's ``state_dict()``.
-
-    Raises:
-        TypeError: If a value is not a dense tensor of a dtype that safetensors knows; names it.
-        ValueError: If the suffix promises another format, or a name cannot be stored.
-        OSError: If it cannot be written; names the path and the bytes it needs.
-
-    Example:
-        >>> import tempfile
-        >>> path = Path(tempfile.mkdtemp()) / "weights.safetensors"
-        >>> save_weights(path, {"weight": torch.ones(2)})
-        >>> load_weights(path)
-        {'weight': tensor([1., 1.])}
-    """
-    path = Path(path)
-    if path.suffix.lower() in (".pt", ".pth", ".bin", ".ckpt", ".h5", ".hdf5", ".keras"):
-        better = path.with_suffix(".safetensors").name
-        raise ValueError(
-            f"Weights are written as safetensors, and {path.name!r} promises another format. Name it {better!r}."
-        )
-    for name, value in tensors.items():
-        if not isinstance(value, Tensor):
-            kind = type(value).__name__
-            raise TypeError(
-                f"{name} is a {kind}, and a file of weights holds tensors only. Trainer.save keeps everything."
-            )
-        if not is_storable(name):
-            raise ValueError(f"{path} was not written: {_bad_name(name)}.")
-    content = pack_tensors(tensors)
-    replace_file(path, content.chunks(), content.size)
-
-
-def load_weights(path: StrPath, *, limits: Limits | None = None) -> dict[str, Tensor]:
-    """Return the tensors in a safetensors file, on the CPU.
-
-    Args:
-        path: The file.
-        limits: What it may ask for; the default takes every file that neurokit writes.
-
-    Raises:
-        FileNotFoundError: If there is no such file; names the nearest.
-        CheckpointError: If it is not a sound safetensors file; says what it is instead, and what to do.
-    """
-    path = Path(path).expanduser()
-    if path.is_dir():
-        raise CheckpointError(f"{path} is a folder. Trainer.load takes a checkpoint folder, load_weights a file in it.")
-    check_exists(path)
-    _refuse_other_formats(path)
-    return read_tensors(path, limits or LIMITS, follow=True)
-
-
-_KERAS = "Load it in Keras and save its arrays with safetensors.numpy.save_file"
-_OTHER_STARTS = {
-    b"version https://git-lfs": "a Git LFS pointer, which stands for the file. Fetch the file: git lfs pull",
-    b"\x89HDF": f"an HDF5 file, as Keras writes .h5. {_KERAS}",
-    b"\x80": "what an old torch.save, or joblib, writes",
-    b"PK": "a zip archive, as torch.save writes .pt, .pth and .ckpt",
-    b"<": "a web page, perhaps an error or login page saved in place of the file. Download it again",
-}
-
-
-def _refuse_other_formats(path: Path) -> None:
-    """Raise if a file begins as one of another kind does."""
-    with open_regular(path, follow=True) as file:
-        start = file.read(64)
-    if not start:
-        raise CheckpointError(f"{path} is empty (0 bytes). Was a download or a copy interrupted?")
-    if start[8:9] == b"{":  # a header follows its length, whatever the bytes of the length look like
-        return
-    if start.startswith(b"PK") and path.suffix == ".keras":
-        raise CheckpointError(f"{path} is a Keras archive. {_KERAS}.")
-    for signature, meaning in _OTHER_STARTS.items():
-        if start.lstrip().startswith(signature):
-            raise CheckpointError(f"{path} is not safetensors: it is {meaning}.{_way_in(path, signature)}")
-
-
-def _way_in(path: Path, signature: bytes) -> str:
-    """Return the lines to type for a file that torch may have written."""
-    if signature not in (b"\x80", b"PK"):
-        return ""
-    better = str(path.with_suffix(".safetensors"))
-    return (
-        " Reading that can run code, so it is read in a process of its own, once:\n"
-        f"    neurokit.import_pt({str(path)!r}, {better!r})\n"
-        f"    trainer.load_weights({better!r})"
-    )
+# Where torch.distributed.checkpoint notes, in a file's metadata, which part of a whole tensor the file has.
+SHARDING, OFFSETS = "DCP_SHARDING_INFO", "saved_offsets"
 
 
 # Writing
@@ -164,8 +71,12 @@ def _memory(tensor: Tensor) -> memoryview:
     return tensor.as_strided((tensor.numel(),), (1,)).view(torch.uint8).numpy().data
 
 
-def pack_tensors(tensors: Mapping[str, Tensor]) -> Content:
+def pack_tensors(tensors: Mapping[str, Tensor], notes: Mapping[str, str] | None = None) -> Content:
     """Return tensors as a file's content: shared ones once, under the first name, the others in the metadata.
+
+    Args:
+        tensors: By name.
+        notes: What else the metadata say.
 
     Raises:
         TypeError: If one of them cannot be held by safetensors.
@@ -175,7 +86,7 @@ def pack_tensors(tensors: Mapping[str, Tensor]) -> Content:
         if defect := find_defect(tensor):
             raise TypeError(f"{name} is {defect}, which safetensors cannot hold.")
     names: dict[Any, str] = {}
-    aliases, entries, stored, position = {"format": "pt"}, {}, [], 0
+    aliases, entries, stored, position = {"format": "pt", **(notes or {})}, {}, [], 0
     for name, tensor in sorted(tensors.items(), key=lambda item: -item[1].element_size()):  # so that each lies aligned
         first = names.setdefault(identity(tensor) or name, name)
         if first != name:
@@ -226,7 +137,7 @@ def dtype_name(tensor: Tensor) -> str:
 # Reading
 
 
-class _Entry(NamedTuple):
+class Entry(NamedTuple):
     """Where a tensor lies in a file, counted from the end of the header, and what it is."""
 
     begin: int
@@ -236,7 +147,38 @@ class _Entry(NamedTuple):
     shape: list[int]
 
 
-def read_tensors(path: Path, limits: Limits = LIMITS, *, follow: bool = False) -> dict[str, Tensor]:
+class Header(NamedTuple):
+    """What a file holds.
+
+    Attributes:
+        entries: Its tensors, in the order they lie in.
+        aliases: The further names of shared tensors, each with the first.
+        offsets: Where each tensor begins in a whole one, axis by axis, in a file that holds parts; else ``None``.
+    """
+
+    entries: list[Entry]
+    aliases: dict[str, str]
+    offsets: dict[str, list[int]] | None
+
+
+def read_header(path: Path, limits: Limits | None = None, *, follow: bool = False) -> Header:
+    """Return what a safetensors file holds, checked whole, without a tensor of it.
+
+    Raises:
+        CheckpointError: If it is not sound.
+    """
+    with open_regular(path, follow=follow) as file:
+        try:
+            return _read_header(file, os.fstat(file.fileno()).st_size, limits or LIMITS)
+        except ValueError as error:
+            raise _unsound(path, error) from error
+
+
+def _unsound(path: Path, error: ValueError) -> CheckpointError:
+    return CheckpointError(f"{path} is not a sound safetensors file: {error}.")
+
+
+def read_tensors(path: Path, limits: Limits | None = None, *, follow: bool = False) -> dict[str, Tensor]:
     """Return the tensors in a safetensors file, on the CPU, in memory of their own.
 
     The header is checked whole before a tensor is made, so that memory goes up by the file's size and no more.
@@ -251,10 +193,10 @@ def read_tensors(path: Path, limits: Limits = LIMITS, *, follow: bool = False) -
     """
     with open_regular(path, follow=follow) as file, _without_collections():
         try:
-            entries, aliases = _read_header(file, os.fstat(file.fileno()).st_size, limits)
+            entries, aliases, _ = _read_header(file, os.fstat(file.fileno()).st_size, limits or LIMITS)
             tensors = {entry.name: _read_tensor(file, entry) for entry in entries}  # in the order they lie in
         except ValueError as error:
-            raise CheckpointError(f"{path} is not a sound safetensors file: {error}.") from error
+            raise _unsound(path, error) from error
     return tensors | {name: tensors[first] for name, first in aliases.items()}
 
 
@@ -270,8 +212,8 @@ def _without_collections() -> Iterator[None]:
             gc.enable()
 
 
-def _read_header(file: BufferedReader, size: int, limits: Limits) -> tuple[list[_Entry], dict[str, str]]:
-    """Return what a file holds, and the further names of shared tensors, with the file at the first tensor's bytes."""
+def _read_header(file: BufferedReader, size: int, limits: Limits) -> Header:
+    """Return what a file holds, with the file at the first tensor's bytes."""
     start = file.read(8)
     length = int.from_bytes(start, "little")
     if size > limits.total_bytes:
@@ -303,10 +245,25 @@ def _read_header(file: BufferedReader, size: int, limits: Limits) -> tuple[list[
         position = entry.end
     if position != size - 8 - length:
         raise ValueError(f"its tensors end at byte {position:,}, and the file at {size - 8 - length:,}")
-    return entries, aliases
+    noted = metadata.get(SHARDING)
+    return Header(entries, aliases, None if noted is None else _read_offsets(parse_json(noted.encode(), most), entries))
 
 
-def _entry(name: str, value: Any, limits: Limits) -> _Entry:
+def _read_offsets(noted: Any, entries: Sequence[Entry]) -> dict[str, list[int]]:
+    """Return where each tensor of a file begins in a whole one."""
+    try:
+        offsets = {name: list(value[OFFSETS]) for name, value in noted.items()}
+    except (AttributeError, KeyError, TypeError):
+        raise ValueError(f"its {SHARDING} does not give offsets by name") from None
+    sound = all(type(one) is int and one >= 0 for each in offsets.values() for one in each)
+    if not sound or {name: len(each) for name, each in offsets.items()} != {
+        entry.name: len(entry.shape) for entry in entries
+    }:
+        raise ValueError(f"its {SHARDING} does not give one offset for each axis of each tensor")
+    return offsets
+
+
+def _entry(name: str, value: Any, limits: Limits) -> Entry:
     """Return an entry of a header, checked in itself: the bytes are as many as dtype and shape need."""
     try:
         kind, shape, (begin, end) = value["dtype"], value["shape"], value["data_offsets"]
@@ -321,10 +278,10 @@ def _entry(name: str, value: Any, limits: Limits) -> _Entry:
         raise ValueError(f"{name} has the shape {shape}, and at most {limits.elements:,} elements are read")
     if end - begin != math.prod(shape) * dtype.itemsize:
         raise ValueError(f"{name} is {kind} of shape {shape} in {end - begin:,} bytes, which do not agree")
-    return _Entry(begin, end, name, dtype, shape)
+    return Entry(begin, end, name, dtype, shape)
 
 
-def _read_tensor(file: BufferedReader, entry: _Entry) -> Tensor:
+def _read_tensor(file: BufferedReader, entry: Entry) -> Tensor:
     tensor = torch.empty(entry.shape, dtype=entry.dtype, device="cpu")
     if tensor.numel() == 0:
         return tensor
@@ -341,7 +298,7 @@ def _check_names(names: Sequence[str], limits: Limits) -> None:
         raise ValueError(f"it has more than {limits.tensors:,} tensors")
     for name in names:
         if not is_storable(name, limits):
-            raise ValueError(_bad_name(name, limits))
+            raise ValueError(bad_name(name, limits))
 
 
 def is_storable(name: str, limits: Limits = LIMITS) -> bool:
@@ -350,7 +307,8 @@ def is_storable(name: str, limits: Limits = LIMITS) -> bool:
     return name.isprintable() and 0 < len(name.encode()) <= limits.name_bytes and not odd
 
 
-def _bad_name(name: str, limits: Limits = LIMITS) -> str:
+def bad_name(name: str, limits: Limits = LIMITS) -> str:
+    """Return in words what a tensor may be called."""
     return (
         f"the name {name!r:.80} cannot be a tensor's: it takes 1 to {limits.name_bytes} bytes of printable text, "
         "without slashes and without two dots in a row"

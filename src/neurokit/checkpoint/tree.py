@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -129,6 +129,24 @@ def _unfit(path: Keys, what: str) -> str:
 
 def _dotted(path: Keys) -> str:
     return ".".join(map(str, path))
+
+
+def tensor_places(value: Any, path: Keys = ()) -> Iterator[tuple[Keys, str, str]]:
+    """Yield of each tensor in what ``Tree.pack`` returned the keys that lead to it, its mark and its name.
+
+    Example:
+        >>> list(tensor_places({"model": {"bias": {"$weight": "bias"}}}))
+        [(('model', 'bias'), '$weight', 'bias')]
+    """
+    if isinstance(value, list):
+        for index, entry in enumerate(value):
+            yield from tensor_places(entry, (*path, index))
+    elif isinstance(value, dict):
+        for key, entry in value.items():
+            if key in ("$weight", "$tensor") and isinstance(entry, str):
+                yield path, key, entry
+            else:
+                yield from tensor_places(entry, (*path, key))
 
 
 def unpack(value: Any, weights: Mapping[str, Tensor], tensors: Mapping[str, Tensor], limits: Limits = LIMITS) -> Any:

@@ -44,6 +44,7 @@ class Several(Group):
         # Small things are said over the CPU, so that saying them never waits for a GPU.
         plain = dist.get_backend() == "gloo"
         self._talk: Any = None if plain else dist.new_group(backend="gloo", timeout=environment.patience())
+        self._files: Any = None
         self._store = private.default_store()
         self._store.set(f"neurokit/at/{self.rank}", f"process {os.getpid()} on {socket.gethostname()}")
         self._number = 0  # of what is done together, the same in every process
@@ -76,6 +77,13 @@ class Several(Group):
         self._refuse_broken()
         with self._watching():
             dist.monitored_barrier(group=self._talk, timeout=environment.patience(), wait_all_ranks=True)
+
+    @property
+    def files(self) -> Any:
+        """The group in which files are agreed on, beside what training says; made when all first ask for it."""
+        if self._files is None:
+            self._files = dist.new_group(backend="gloo", timeout=environment.patience())
+        return self._files
 
     def add_up(self, tensor: Tensor) -> Tensor:
         """Return the sum of every process's tensor, on its device, which need not be waited for."""
@@ -219,7 +227,7 @@ def _leave() -> None:
     """Take the process group down while Python still runs: a thread of it that wants Python later ends in an abort."""
     group, Several._now = Several._now, None
     if group is not None:
-        group._talk = group._store = None
+        group._talk = group._files = group._store = None
     if dist.is_initialized():
         dist.destroy_process_group()
         gc.collect()

@@ -1,7 +1,7 @@
 """Sharding: weights, gradients and optimizer state divided between the processes, by torch's ``fully_shard``.
 
-The module stays the user's, and its names stay what they are; its parameters become torch's ``DTensor``. What leaves
-for a file is whole, and what comes from one is divided again, so that any number of processes goes on with it.
+The module stays the user's, and its names stay what they are; its parameters become torch's ``DTensor``. Each process
+writes its own part of a checkpoint, and reads of one what it needs, so that any number of processes goes on with it.
 """
 
 from __future__ import annotations
@@ -146,5 +146,7 @@ def _like(own: Any, value: Any) -> Any:
     from torch.distributed.tensor import DTensor, distribute_tensor
 
     if not isinstance(own, DTensor) or not isinstance(value, Tensor) or value.shape != own.shape:
+        return value
+    if isinstance(value, DTensor):  # as it was read
         return value
     return distribute_tensor(value.to(own.device), own.device_mesh, own.placements, src_data_rank=None)

@@ -22,7 +22,7 @@ class Limits:
     file that you know: ``trainer.load_weights(path, limits=Limits(tensors=1_000_000))``.
 
     Attributes:
-        total_bytes: Of a file, or of a checkpoint's files together.
+        total_bytes: Of a file, or of a checkpoint's files together, times the processes that wrote it.
         header_bytes: Of the names and shapes in a safetensors file.
         tensors: In one file.
         name_bytes: Of a tensor's name.

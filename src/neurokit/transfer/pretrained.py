@@ -21,7 +21,7 @@ from neurokit.transfer.tracing import unchanged
 logger = logging.getLogger("neurokit")
 
 _SUFFIXES = (".safetensors", ".pt", ".pth", ".bin", ".ckpt", ".tar")
-_WEIGHTS = "model.safetensors"  # in a checkpoint folder
+_WEIGHTS, _FIRST_PART = "model.safetensors", "model-00001-of-*.safetensors"  # in a checkpoint folder
 _WITH_AUXILIARY = ("googlenet", "inception_v3")
 
 
@@ -242,6 +242,9 @@ def _read(path: Path, key: str | None, limits: checkpoint.Limits | None) -> dict
 def _in_folder(path: Path) -> Path:
     """The file of weights in a checkpoint folder, or in a run folder's newest, having verified it."""
     folder = checkpoint.newest(path) or path  # one of another library has no checkpoint to verify
+    parts = sorted(folder.glob(_FIRST_PART))  # where several processes wrote them together
+    if parts and not (folder / _WEIGHTS).exists():
+        return parts[0]
     if not (folder / _WEIGHTS).is_file():
         raise FileNotFoundError(
             f"{path} is a folder without a checkpoint and without {_WEIGHTS}. Pass the folder that trainer.save or "
