@@ -29,7 +29,7 @@ def save_weights(path: StrPath, tensors: Mapping[str, Tensor]) -> None:
         OSError: If it cannot be written; names the path and the bytes it needs.
 
     Example:
-        >>> import tempfile
+        >>> import tempfile, torch
         >>> path = Path(tempfile.mkdtemp()) / "weights.safetensors"
         >>> save_weights(path, {"weight": torch.ones(2)})
         >>> load_weights(path)
