@@ -135,6 +135,16 @@ class Arriving:
         return self._host if self._event is None or self._event.query() else None
 
 
+def has_streams(device: torch.device) -> bool:
+    """Tell whether a device computes while Python goes on, and copies at the same time.
+
+    Example:
+        >>> has_streams(torch.device("cpu"))
+        False
+    """
+    return device.type in ("cuda", "xpu")
+
+
 @dataclass(frozen=True)
 class DeviceDescription:
     """What a device is, as a run's record keeps it; ``str`` gives it in one line.

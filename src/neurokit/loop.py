@@ -13,6 +13,7 @@ from torch import Tensor
 from neurokit import failures, modes
 from neurokit.callbacks.hooks import Hooks
 from neurokit.data.batch import Batch, count_rows
+from neurokit.data.prefetch import arriving
 from neurokit.data.sources import Loader
 from neurokit.devices import Arriving
 from neurokit.means import RunningMeans
@@ -142,9 +143,9 @@ def predict_batches(trainer: Trainer, loader: Loader, hooks: Hooks) -> Iterator[
 
 def placed(trainer: Trainer, loader: Loader) -> Iterator[Batch]:
     """Yield one pass's batches on the device."""
-    place = trainer.place
-    for batch in loader.batches():
-        yield place(batch)
+    batches, place = arriving(loader, trainer.place, trainer.runtime.device)
+    for batch in batches():
+        yield batch if place is None else place(batch)
 
 
 class Feed:
@@ -161,7 +162,8 @@ class Feed:
 
     def __init__(self, trainer: Trainer, loader: Loader, *, cut: bool) -> None:
         self.trainer, self.loader, self.cut = trainer, loader, cut
-        self._place = None if trainer.holds(loader) else trainer.place
+        place = None if trainer.holds(loader) else trainer.place
+        self._batches, self._place = arriving(loader, place, trainer.runtime.device)
         self._live: Iterator[tuple[int, int, Batch]] | None = None
 
     def epoch(self) -> Iterator[tuple[Batch, bool]]:
@@ -193,7 +195,7 @@ class Feed:
     def _one_pass(self) -> Iterator[tuple[int, int, Batch]]:
         state = self.trainer.state
         epoch, start = state.epoch, state.batch
-        for index, batch in enumerate(self.loader.batches(epoch, start), start):
+        for index, batch in enumerate(self._batches(epoch, start), start):
             yield epoch, index, batch
 
     def _cut_batches(self) -> Iterator[tuple[int, int, Batch]]:
@@ -207,7 +209,7 @@ class Feed:
         """Pass after pass, from a position on."""
         while True:
             index = start
-            for batch in self.loader.batches(data_pass, start):
+            for batch in self._batches(data_pass, start):
                 yield data_pass, index, batch
                 index += 1
             if self.loader.one_shot:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from neurokit.arguments import check_choice
+from neurokit.devices import has_streams
 from neurokit.tree import map_tensors
 
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -49,6 +50,7 @@ class Runtime:
         self, device: torch.device, precision: Precision, accumulate: int, max_grad_norm: float | None
     ) -> None:
         self.device = device
+        self._goes_on = has_streams(device)  # towards the CPU nothing would wait for the numbers
         self.accumulate = accumulate
         self.weighs = self.weighs or accumulate > 1
         self.max_grad_norm = max_grad_norm
@@ -73,7 +75,7 @@ class Runtime:
         return map_tensors(self._to_device, value)
 
     def _to_device(self, tensor: Tensor) -> Tensor:
-        return tensor.to(self.device, non_blocking=True)
+        return tensor.to(self.device, non_blocking=self._goes_on)
 
     def zero_grad(self) -> None:
         """Forget the gradients of the window before."""

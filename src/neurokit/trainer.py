@@ -39,7 +39,7 @@ from neurokit.data.gathering import Store
 from neurokit.data.inputs import Known, restored_inputs
 from neurokit.data.memory import InMemoryLoader
 from neurokit.data.sharing import dealt_out
-from neurokit.data.sources import Loader, make_loader, refuse_other_rows
+from neurokit.data.sources import Loader, has_batches, make_loader, refuse_other_rows
 from neurokit.data.targets import Targets, classes_by_name, take_classes
 from neurokit.data.training import Reading
 from neurokit.devices import select_device
@@ -804,7 +804,8 @@ class Trainer:
         """Print, and return, the model's layers with their shapes and parameters, and what this trainer does with them.
 
         Args:
-            x: A few rows of input, from which the shapes come; without it, layers and parameters only.
+            x: A few rows of input, or anything ``predict`` takes, from which the shapes come; without it, layers and
+                parameters only.
 
         Example:
             >>> text = Trainer(nn.Linear(2, 1), loss="mse").summary(torch.zeros(1, 2))  # doctest: +ELLIPSIS
@@ -813,7 +814,8 @@ class Trainer:
             Linear        (1, 1)           3  yes
             ...
         """
-        example = None if x is None else self.place(self._evaluation_loader(x, None, None, 2).peek()).x
+        rows = None if has_batches(x) else 2
+        example = None if x is None else self.place(self._evaluation_loader(x, None, None, rows).peek()).x
         names: Any = self.criterion.name if isinstance(self.criterion, Criterion) else "the model's own"
         if isinstance(self.criterion, dict):
             names = {name: one.name for name, one in self.criterion.items()}

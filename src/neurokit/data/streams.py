@@ -32,6 +32,9 @@ class StreamLoader:
         whole: Hand each item to ``forward`` as it is.
         join_lone_row: Let a batch of one row join the batch before it. A one-shot iterator's stays as it is: reading
             ahead would take from the next fit.
+
+    Attributes:
+        is_users_own: Whether the batches come from the user's iterable itself, rather than from a dataset that we read.
     """
 
     num_rows = None
@@ -43,6 +46,7 @@ class StreamLoader:
         self.one_shot = isinstance(batches, Iterator)
         self.in_order = not isinstance(getattr(batches, "sampler", None), RandomSampler)
         self.num_batches = self.told_batches = length(batches)
+        self.is_users_own = True
         self._stream: _SeededStream | None = None
         self._reader: Reader | None = None
 
@@ -52,6 +56,7 @@ class StreamLoader:
         stream = _SeededStream(description, how["seed"])
         reader = Reader(description, stream, batch_size=None, collate_fn=_as_it_is)
         loader = cls(reader, **how)
+        loader.is_users_own = False
         loader._first, loader._stream, loader._reader = reader.in_one_worker(), stream, reader
         loader.told_batches = length(description)
         # Each of several workers may end with a batch that is not full.

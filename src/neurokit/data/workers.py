@@ -167,6 +167,7 @@ class Reader:
 
     def _make(self, asked: _Asking | None, **changes: Any) -> DataLoader[Any]:
         settings = {name: getattr(self.description, name) for name in _SETTINGS} | {"num_workers": self.num_workers}
+        settings["pin_memory"] &= torch.accelerator.is_available()  # with nothing to pin for, torch warns in each pass
         arguments = self.arguments | ({} if asked is None else {"batch_sampler": asked})
         # Without a generator of its own, a DataLoader draws from the global stream.
         return DataLoader(self.dataset, generator=torch.Generator(), **settings | arguments | changes)
