@@ -18,6 +18,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 README = (ROOT / "README.md").read_text()
 SPEED = README.partition("## Speed\n")[2].partition("\n## ")[0]
 TRAINING = json.loads((RESULTS / "training.json").read_text())
+_SECONDS = ("seconds", "first")
 PRINTED = {"hand-written loop": "hand", "bare floor": "floor", "Keras 3": "keras"}
 
 
@@ -90,6 +91,19 @@ def test_a_benchmark_measures_each_runner_in_a_process_of_its_own(tmp_path: Path
     assert list(found["runners"]) == ["hand", "floor", "neurokit"]
     assert all(one["seconds"] > 0 for one in found["runners"].values())
     assert "64 rows of 10 numbers" in run.stdout
+
+
+def test_the_page_on_folders_of_images_gives_the_figures_that_were_measured() -> None:
+    page = (ROOT / "docs" / "howto" / "image_folders.md").read_text()
+    found = json.loads((RESULTS / "folders.json").read_text())
+
+    assert f"{found['images']:,} files" in " ".join(page.split())
+    assert f"{found['date']}, {found['cpu']}, torch {found['versions']['torch']}" in " ".join(page.split())
+    told = re.findall(r"^\| .+ \| (\d.\d\d .+) \| (\d.*) \| (\d.*) \|$", page, re.MULTILINE)
+    assert told == [
+        (f"{one['ratio']:.2f} ({one['lowest']:.2f} to {one['highest']:.2f})", *(f"{one[key]:.2f}" for key in _SECONDS))
+        for one in found["ways"].values()
+    ]
 
 
 def test_the_page_on_gpus_says_what_was_measured_on_one_or_that_nothing_was() -> None:

@@ -33,7 +33,7 @@ def test_rows_may_come_as_table_dicts_array_or_tensor(iris: Any, bundle: nk.Bund
 def test_any_batch_size_gives_the_same(iris: Any, bundle: nk.Bundle) -> None:
     x, _ = iris
 
-    np.testing.assert_allclose(bundle.predict(x, batch_size=7), bundle.predict(x), atol=1e-6)
+    np.testing.assert_allclose(bundle.predict(x, batch_size=7), bundle.predict(x), rtol=1e-6, atol=1e-6)
 
 
 def test_an_answer_has_labels_and_probabilities_from_one_pass(iris: Any, bundle: nk.Bundle) -> None:

@@ -130,7 +130,7 @@ def test_all_that_a_step_writes_to_stays_where_it_is(optimizer: str, monkeypatch
     with torch._inductor.config.patch(force_disable_caches=True):
         fitted(optimizer=optimizer, max_grad_norm=1.0)
 
-    assert moving == [0]
+    assert set(moving) == {0}  # in every graph of it
 
 
 @pytest.mark.slow

@@ -189,11 +189,22 @@ def read_tensors(path: Path, limits: Limits | None = None, *, follow: bool = Fal
         follow: As ``open_regular`` takes it.
 
     Raises:
-        CheckpointError: If it is not sound: a lying length, a hole, an overlap, a bad name, beyond a limit.
+        CheckpointError: If it is not sound: a lying length, a hole, an overlap, a bad name, beyond a limit. If it holds
+            parts of tensors, as one of several processes writes them.
     """
+    tensors = read_whole(path, limits, follow=follow)
+    if tensors is None:
+        raise CheckpointError(f"{path} holds parts of tensors, whose other parts are in the files beside it.")
+    return tensors
+
+
+def read_whole(path: Path, limits: Limits | None = None, *, follow: bool = False) -> dict[str, Tensor] | None:
+    """Return what ``read_tensors`` returns; ``None`` for a file that holds parts of tensors."""
     with open_regular(path, follow=follow) as file, _without_collections():
         try:
-            entries, aliases, _ = _read_header(file, os.fstat(file.fileno()).st_size, limits or LIMITS)
+            entries, aliases, offsets = _read_header(file, os.fstat(file.fileno()).st_size, limits or LIMITS)
+            if offsets is not None:
+                return None
             tensors = {entry.name: _read_tensor(file, entry) for entry in entries}  # in the order they lie in
         except ValueError as error:
             raise _unsound(path, error) from error

@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from neurokit.checkpoint.contents import siblings
-from neurokit.checkpoint.tensors import bad_name, is_storable, pack_tensors, read_header, read_tensors
+from neurokit.checkpoint.tensors import bad_name, is_storable, pack_tensors, read_whole
 from neurokit.storage.files import CheckpointError, StrPath, check_exists, replace_file
 from neurokit.storage.limits import LIMITS, Limits, open_regular
 
@@ -70,8 +70,9 @@ def load_weights(path: StrPath, *, limits: Limits | None = None) -> dict[str, Te
         raise CheckpointError(f"{path} is a folder. Trainer.load takes a checkpoint folder, load_weights a file in it.")
     check_exists(path)
     _refuse_other_formats(path)
-    if read_header(path, limits, follow=True).offsets is None:
-        return read_tensors(path, limits, follow=True)
+    tensors = read_whole(path, limits, follow=True)
+    if tensors is not None:
+        return tensors
     from neurokit.checkpoint.divided import read_divided  # a second, which a whole file does not cost
 
     return read_divided(siblings(path), limits or LIMITS)

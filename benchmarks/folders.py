@@ -1,0 +1,156 @@
+"""Seconds per epoch on a folder of JPEG files: numbers or bytes from the workers, decoded each epoch or once.
+
+    python benchmarks/folders.py [--rounds 3] [--threads 1] [--images 2000] [--epochs 3]
+
+Pictures of 96 x 96, cut from scikit-learn's two photographs, in a folder a class; a small convolutional net, batches of
+64, a DataLoader of two workers. By turns, each in a process of its own:
+
+hand      the loop that everyone writes: ToTensor and Normalize in the workers, float32 comes from them
+numbers   neurokit, the same loader
+bytes     neurokit, uint8 comes from the workers, the model's first layers make numbers of it
+cached    neurokit, the same bytes, decoded once: nk.cached
+
+A ratio is one to the hand-written loop of the same round, seconds the median of the epochs after the first, which is
+written beside them. Results go to benchmarks/results/folders.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from sklearn.datasets import load_sample_images
+from torch import nn
+from torch.utils.data import DataLoader
+from torchvision.datasets import ImageFolder
+from torchvision.transforms import v2
+
+import machine
+import neurokit as nk
+
+WAYS = ("hand", "numbers", "bytes", "cached")
+MEAN, STD = [0.5] * 3, [0.25] * 3
+
+
+def write_folder(root: Path, images: int) -> None:
+    """Write so many pictures, half of each photograph."""
+    numbers = np.random.default_rng(0)
+    for name, photograph in zip(("china", "flower"), load_sample_images().images, strict=True):
+        (root / name).mkdir(parents=True)
+        for index in range(images // 2):
+            top, left = (numbers.integers(0, size - 96) for size in photograph.shape[:2])
+            Image.fromarray(photograph[top : top + 96, left : left + 96]).save(root / name / f"{index}.jpg")
+
+
+def conv_net() -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(3, 16, 3, stride=2), nn.ReLU(), nn.Conv2d(16, 32, 3, stride=2), nn.ReLU(), nn.AdaptiveAvgPool2d(4),
+        nn.Flatten(), nn.Linear(512, 2),
+    )  # fmt: skip
+
+
+def to_numbers() -> list[nn.Module]:
+    return [v2.ToDtype(torch.float32, scale=True), v2.Normalize(MEAN, STD)]
+
+
+def loader(root: Path, *more: nn.Module) -> DataLoader[Any]:
+    pictures = ImageFolder(root, v2.Compose([v2.PILToTensor(), *more]))
+    return DataLoader(pictures, 64, shuffle=True, num_workers=2)
+
+
+def by_hand(root: Path, epochs: int) -> list[tuple[float, float]]:
+    model, criterion, batches = conv_net(), nn.CrossEntropyLoss(), loader(root, *to_numbers())
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    stamps = [machine.now()]
+    for _ in range(epochs):
+        total, correct = 0.0, 0
+        for x, y in batches:
+            optimizer.zero_grad()
+            outputs = model(x)
+            loss = criterion(outputs, y)
+            loss.backward()
+            optimizer.step()
+            total += loss.item()
+            correct += (outputs.argmax(1) == y).sum().item()
+        stamps.append(machine.now())
+    return stamps
+
+
+class Clock(nk.Callback):
+    """The time at which each epoch ended."""
+
+    def __init__(self) -> None:
+        self.stamps: list[tuple[float, float]] = []
+
+    def on_epoch_end(self, epoch: int, logs: Any) -> None:
+        self.stamps.append(machine.now())
+
+
+def by_neurokit(root: Path, epochs: int, way: str) -> list[tuple[float, float]]:
+    began, clock = machine.now(), Clock()
+    model = conv_net() if way == "numbers" else nn.Sequential(*to_numbers(), conv_net())
+    batches: Any = loader(root, *(to_numbers() if way == "numbers" else []))
+    if way == "cached":
+        batches = nk.cached(batches)
+    trainer = nk.Trainer(model, loss="cross_entropy", optimizer="adam", metrics=["accuracy"], device="cpu")
+    trainer.fit(batches, epochs=epochs, callbacks=[clock], verbose=0)
+    return [began, *clock.stamps]
+
+
+def measure(root: Path, way: str, epochs: int) -> dict[str, float]:
+    stamps = by_hand(root, epochs) if way == "hand" else by_neurokit(root, epochs, way)
+    first, *others = [machine.since(*pair)[0] for pair in pairwise(stamps)]
+    return {"first": first, "seconds": statistics.median(others)}
+
+
+def main() -> None:
+    parser = machine.parser(__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--images", type=int, default=2000)
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)  # the child process: a folder, and a way
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+    if options.one:
+        print(json.dumps(measure(Path(options.one[0]), options.one[1], options.epochs)))
+        return
+    figures = machine.circumstances(options.threads) | {"images": options.images, "rounds": options.rounds}
+    with tempfile.TemporaryDirectory() as folder:
+        write_folder(Path(folder), options.images)
+        figures["ways"] = rounds(folder, options)
+    machine.save("folders", figures, options.to)
+
+
+def rounds(folder: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Train in each way once a round, and return what each took beside the hand-written loop of its round."""
+    taken: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
+    for _ in range(options.rounds):
+        for way in WAYS:
+            more = ["--epochs", str(options.epochs), "--threads", str(options.threads)]
+            again = [sys.executable, __file__, "--one", folder, way, *more]
+            child = subprocess.run(again, stdout=subprocess.PIPE, text=True, check=True)
+            taken[way].append(json.loads(child.stdout.splitlines()[-1]))
+    found = {}
+    print(f"{'':10}{'ratio':>8}{'lowest':>8}{'highest':>8}{'s/epoch':>10}{'first':>8}")
+    for way, each in taken.items():
+        ratios = [one["seconds"] / hand["seconds"] for one, hand in zip(each, taken["hand"], strict=True)]
+        seconds, first = (round(statistics.median(one[key] for one in each), 4) for key in ("seconds", "first"))
+        found[way] = machine.spread(ratios) | {"seconds": seconds, "first": first}
+        line = "".join(f"{value:8.2f}" for value in machine.spread(ratios).values())
+        print(f"{way:10}{line}{seconds:10.3f}{first:8.2f}")
+    return found
+
+
+if __name__ == "__main__":
+    main()
