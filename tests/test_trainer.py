@@ -170,6 +170,11 @@ def test_summary_prints_layers_shapes_and_what_will_happen(data, capsys):
         assert expected in printed, expected
 
 
+def test_summary_takes_a_loader_with_batches_of_its_own(data):
+    loader = DataLoader(TensorDataset(*data), 5)
+    assert "(5, 8)" in trainer().summary(loader)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -78,6 +78,12 @@ def test_it_reads_with_the_users_workers():
     assert [item[0] for item in reader()] == [[(0, -1), (1, -1), (2, -1)], [(3, -1), (4, -1), (5, -1)]]
 
 
+@pytest.mark.skipif(torch.accelerator.is_available(), reason="there is something to pin memory for")
+@pytest.mark.filterwarnings("error")
+def test_memory_is_pinned_only_where_there_is_a_device_to_pin_it_for():
+    assert len(list(reader(pin_memory=True, num_workers=1))) == 2
+
+
 def test_workers_are_shown_the_users_dataset():
     assert all(item[1] for item in reader(num_workers=1))
 

@@ -12,6 +12,7 @@ from sklearn import datasets
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, IterableDataset
+from torchvision.transforms import v2
 
 import neurokit as nk
 from diagnostics.mistakes_in_data import Functional, Rows, Scaled, classes, classifier, net, numbers, regressor
@@ -407,3 +408,18 @@ def test_checks_move_no_number_of_a_run(checks):
     trainer.fit(X, Y, epochs=2, validation_split=0.2, checks=not checks, verbose=0)
 
     assert here == [value.double().sum().item() for value in other.state_dict().values()]
+
+
+@pytest.mark.parametrize("scales", [True, False])
+def test_bytes_that_the_model_makes_numbers_of_are_no_mistake_and_others_are_named(scales):
+    pictures = torch.randint(0, 256, (32, 3, 8, 8), dtype=torch.uint8)
+    front = [v2.ToDtype(torch.float32, scale=True), v2.Normalize([0.5] * 3, [0.25] * 3)] if scales else []
+    model = nn.Sequential(*front, nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+    trainer = Trainer(model, loss="cross_entropy", device="cpu")
+    loader = DataLoader(Rows(pictures, torch.arange(32) % 3), 16, shuffle=True)
+    found = [one for one in nk.diagnose(trainer, loader) if one.code == "feature-scales"]
+    if scales:
+        assert found == []
+        return
+    assert found[0].message.startswith("x has values from 0 to 255")
+    assert "keep bytes and begin the model with torchvision's v2.ToDtype(torch.float32, scale=True)" in found[0].message

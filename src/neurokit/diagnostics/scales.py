@@ -45,8 +45,10 @@ def _feature_rows(setup: Setup) -> dict[str, Tensor]:
         return rows_of(setup.train, _ROWS)
     assert setup.batch is not None
     x = setup.batch.x
-    named = x if isinstance(x, dict) else dict(enumerate(x)) if isinstance(x, tuple) else {"": x}
-    return {f"x[{key!r}]" if named is not x else "x": one for key, one in named.items() if isinstance(one, Tensor)}
+    if isinstance(x, Tensor):
+        return {"x": x}
+    named = x if isinstance(x, dict) else dict(enumerate(x)) if isinstance(x, tuple) else {}
+    return {f"x[{key!r}]": one for key, one in named.items() if isinstance(one, Tensor)}
 
 
 def _scales_of_table(name: str, rows: Tensor) -> Finding | None:
@@ -87,6 +89,8 @@ def _scale_of_images(name: str, rows: Tensor) -> Finding | None:
         return None
     low, high = values.min().item(), values.max().item()
     mend = f"{name} / 255" if low >= 0 and 2 < high <= 255 else f"({name} - {name}.mean()) / {name}.std()"
+    if mend.endswith("/ 255"):
+        mend += ", or keep bytes and begin the model with torchvision's v2.ToDtype(torch.float32, scale=True)"
     return Finding(
         "note",
         f"{name} has values from {low:.4g} to {high:.4g}, and layers are made for numbers around 1: learning is slow "
