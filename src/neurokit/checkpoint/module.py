@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -74,9 +74,9 @@ def _fitted(module: nn.Module, tensors: Mapping[str, Any], source: str) -> Order
     ]
     if missing or unexpected or mismatched:
         differences = [
-            _listed("missing", [f"{name} {_looks(own[name])}" for name in missing]),
-            _listed("unexpected", [f"{name} {_looks(fitted[name])}" for name in unexpected]),
-            _listed("mismatched", mismatched),
+            _listed("missing", missing, lambda name: f"{name} {_looks(own[name])}"),
+            _listed("unexpected", unexpected, lambda name: f"{name} {_looks(fitted[name])}"),
+            _listed("mismatched", mismatched, str),
             _hint(own, tensors, missing, unexpected),
         ]
         raise CheckpointError(f"{source} do not fit {type(module).__name__}. Nothing was loaded.{''.join(differences)}")
@@ -110,9 +110,9 @@ def _looks(value: Any) -> str:
     return "(not known yet)" if is_lazy(value) else f"{tuple(value.shape)} {dtype_name(value)}"
 
 
-def _listed(kind: str, found: list[str]) -> str:
+def _listed(kind: str, found: list[str], told: Callable[[str], str]) -> str:
     more = f"; and {len(found) - 5} more" if len(found) > 5 else ""
-    return f"\n  {kind} ({len(found)}): {'; '.join(found[:5])}{more}" if found else ""
+    return f"\n  {kind} ({len(found)}): {'; '.join(map(told, found[:5]))}{more}" if found else ""
 
 
 def _hint(own: Mapping[str, Any], tensors: Mapping[str, Any], missing: list[str], unexpected: list[str]) -> str:
