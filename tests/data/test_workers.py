@@ -282,7 +282,7 @@ def test_the_error_comes_where_the_next_batch_is_asked_for_and_nowhere_else():
                 self.survived += 1
 
     callback = Killing()
-    error = error_of(Rows(rows=400), [callback])
+    error = error_of(Rows(rows=2000), [callback])
     assert callback.survived == 1
     assert not hasattr(error, "__notes__")  # a callback's own would have named it
     assert "was killed by SIGKILL" in str(error)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from neurokit import checkpoint
+from neurokit.checkpoint.tensors import read_header
 
 
 @pytest.fixture(scope="module")
@@ -66,10 +67,10 @@ def test_a_missing_part_is_named(written: Path) -> None:
 def test_no_part_holds_more_than_its_share(written: Path) -> None:
     folder = written / "saved"
     first, second = (folder / f"state-0000{number}-of-00002.safetensors" for number in (1, 2))
-    rows = {path: checkpoint.tensors.read_tensors(path) for path in (first, second)}
+    rows = {path: {one.name: one.shape for one in read_header(path).entries} for path in (first, second)}
     (moment,) = (name for name in rows[second] if name.endswith("first.weight.exp_avg"))
 
-    assert [len(rows[path][moment]) for path in (first, second)] == [5, 4]
+    assert [rows[path][moment][0] for path in (first, second)] == [5, 4]
     assert not any(name.endswith("last.bias.exp_avg") for name in rows[second])
     assert not any(name.endswith(".step") for name in rows[second])
 
