@@ -253,8 +253,8 @@ def test_an_idle_worker_that_dies_is_named_with_what_it_read_last():
 
 
 def end_a_worker():
-    """Kill one worker of this process, and return when it is dead and its signal has come."""
-    worker = multiprocessing.active_children()[0]
+    """Kill one worker that this test started, and return when it is dead and its signal has come."""
+    worker = next(one for one in multiprocessing.active_children() if one.pid not in _earlier)
     came = threading.Event()
     handler = signal.getsignal(signal.SIGCHLD)
     assert callable(handler)
