@@ -31,12 +31,12 @@ import torch
 from PIL import Image
 from sklearn.datasets import load_sample_images
 from torch import nn
-from torch.utils.data import DataLoader
 from torchvision.datasets import ImageFolder
 from torchvision.transforms import v2
 
 import machine
-import neurokit as nk
+import runners
+from jobs import Job
 
 WAYS = ("hand", "numbers", "bytes", "cached")
 MEAN, STD = [0.5] * 3, [0.25] * 3
@@ -63,52 +63,27 @@ def to_numbers() -> list[nn.Module]:
     return [v2.ToDtype(torch.float32, scale=True), v2.Normalize(MEAN, STD)]
 
 
-def loader(root: Path, *more: nn.Module) -> DataLoader[Any]:
-    pictures = ImageFolder(root, v2.Compose([v2.PILToTensor(), *more]))
-    return DataLoader(pictures, 64, shuffle=True, num_workers=2)
+def job(root: Path, way: str) -> Job:
+    """Return the training of one way, whose workers give numbers or bytes."""
+    before = [] if way in ("bytes", "cached") else to_numbers()
+    pictures = ImageFolder(root, v2.Compose([v2.PILToTensor(), *before]))
 
+    def make() -> nn.Module:
+        return conv_net() if before else nn.Sequential(*to_numbers(), conv_net())
 
-def by_hand(root: Path, epochs: int) -> list[tuple[float, float]]:
-    model, criterion, batches = conv_net(), nn.CrossEntropyLoss(), loader(root, *to_numbers())
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    stamps = [machine.now()]
-    for _ in range(epochs):
-        total, correct = 0.0, 0
-        for x, y in batches:
-            optimizer.zero_grad()
-            outputs = model(x)
-            loss = criterion(outputs, y)
-            loss.backward()
-            optimizer.step()
-            total += loss.item()
-            correct += (outputs.argmax(1) == y).sum().item()
-        stamps.append(machine.now())
-    return stamps
-
-
-class Clock(nk.Callback):
-    """The time at which each epoch ended."""
-
-    def __init__(self) -> None:
-        self.stamps: list[tuple[float, float]] = []
-
-    def on_epoch_end(self, epoch: int, logs: Any) -> None:
-        self.stamps.append(machine.now())
-
-
-def by_neurokit(root: Path, epochs: int, way: str) -> list[tuple[float, float]]:
-    began, clock = machine.now(), Clock()
-    model = conv_net() if way == "numbers" else nn.Sequential(*to_numbers(), conv_net())
-    batches: Any = loader(root, *(to_numbers() if way == "numbers" else []))
-    if way == "cached":
-        batches = nk.cached(batches)
-    trainer = nk.Trainer(model, loss="cross_entropy", optimizer="adam", metrics=["accuracy"], device="cpu")
-    trainer.fit(batches, epochs=epochs, callbacks=[clock], verbose=0)
-    return [began, *clock.stamps]
+    return Job("pictures of 96 x 96", make, "cross_entropy", 64, pictures, epochs=3, workers=2)
 
 
 def measure(root: Path, way: str, epochs: int) -> dict[str, float]:
-    stamps = by_hand(root, epochs) if way == "hand" else by_neurokit(root, epochs, way)
+    stamps: list[tuple[float, float]] = []
+
+    def tick() -> None:
+        stamps.append(machine.now())
+
+    if way == "hand":
+        runners.hand(job(root, way), epochs, tick)
+    else:
+        runners.neurokit(job(root, way), epochs, tick, cached=way == "cached")
     first, *others = [machine.since(*pair)[0] for pair in pairwise(stamps)]
     return {"first": first, "seconds": statistics.median(others)}
 

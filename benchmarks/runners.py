@@ -53,7 +53,8 @@ def floor(job: Job, epochs: int, tick: Tick) -> None:
         tick()
 
 
-def neurokit(job: Job, epochs: int, tick: Tick, **options: Any) -> None:
+def neurokit(job: Job, epochs: int, tick: Tick, cached: bool = True, **options: Any) -> None:
+    """Train by neurokit; pictures that are decoded are so once, or in each epoch where they are not to be cached."""
     import neurokit as nk
 
     class Clock(nk.Callback):
@@ -64,7 +65,8 @@ def neurokit(job: Job, epochs: int, tick: Tick, **options: Any) -> None:
     trainer = nk.Trainer(job.make(), loss=job.loss, optimizer="adam", metrics=metrics, device="cpu", **options)
     tick()
     if job.x is None:
-        trainer.fit(nk.cached(job.loader()), epochs=epochs, callbacks=[Clock()], verbose=0)  # decodes at first
+        batches = nk.cached(job.loader()) if cached else job.loader()
+        trainer.fit(batches, epochs=epochs, callbacks=[Clock()], verbose=0)
     else:
         trainer.fit(job.x, job.y, batch_size=job.batch_size, epochs=epochs, callbacks=[Clock()], verbose=0)
 

@@ -80,7 +80,7 @@ class Runtime:
     def zero_grad(self) -> None:
         """Forget the gradients of the window before."""
         if not self._is_open:
-            if self.weighs:
+            if self.accumulate > 1:
                 self._window_weight.zero_()
             for parameter in self._parameters:
                 parameter.grad = None

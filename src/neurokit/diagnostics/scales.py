@@ -88,9 +88,10 @@ def _scale_of_images(name: str, rows: Tensor) -> Finding | None:
     if not _LARGE_PIXELS < scale < math.inf:
         return None
     low, high = values.min().item(), values.max().item()
-    mend = f"{name} / 255" if low >= 0 and 2 < high <= 255 else f"({name} - {name}.mean()) / {name}.std()"
-    if mend.endswith("/ 255"):
-        mend += ", or keep bytes and begin the model with torchvision's v2.ToDtype(torch.float32, scale=True)"
+    mend = f"({name} - {name}.mean()) / {name}.std()"
+    if low >= 0 and 2 < high <= 255:
+        front = "torchvision's v2.ToDtype(torch.float32, scale=True)"
+        mend = f"{name} / 255, or keep bytes and begin the model with {front}"
     return Finding(
         "note",
         f"{name} has values from {low:.4g} to {high:.4g}, and layers are made for numbers around 1: learning is slow "
