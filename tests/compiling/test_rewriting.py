@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from torch._inductor.utils import run_and_get_code
 from torch.fx import GraphModule
 from torch.fx.experimental.proxy_tensor import make_fx
 
@@ -65,6 +66,38 @@ def test_outer_product_is_a_product(dtype: torch.dtype) -> None:
 def test_matrices_are_multiplied_by_the_library() -> None:
     _, calls = rewritten(torch.mm, drawn(4, 2), drawn(2, 5))
     assert calls == [aten.mm.default]
+
+
+def adapted(weights: Tensor, step: Tensor) -> Tensor:
+    return weights / (1 - 0.9**step)
+
+
+def test_a_number_is_computed_once_for_many_elements() -> None:
+    parts = drawn(512), torch.tensor(3.0)
+    program, calls = rewritten(adapted, *parts)
+    assert calls == [aten.pow.Scalar, aten.rsub.Scalar, torch.ops._inductor_test.realize.default, aten.div.Tensor]
+    assert torch.equal(program(*parts), adapted(*parts))
+
+
+def test_a_number_for_a_few_elements_stays_in_their_kernel() -> None:
+    _, calls = rewritten(adapted, drawn(511), torch.tensor(3.0))
+    assert calls == [aten.pow.Scalar, aten.rsub.Scalar, aten.div.Tensor]
+
+
+def test_a_number_that_is_given_is_read() -> None:
+    _, calls = rewritten(torch.mul, drawn(512), torch.tensor(3.0))
+    assert calls == [aten.mul.Tensor]
+
+
+@pytest.mark.parametrize(("elements", "once"), [(512, True), (511, False)])
+def test_powers_are_before_the_loop_over_many_elements(elements: int, once: bool) -> None:
+    compiled = torch.compile(adapted, options={"post_grad_custom_post_pass": InKernels()})
+    parts = drawn(elements), torch.tensor(3.0)
+    with torch._inductor.config.patch(fx_graph_cache=False):
+        result, (code,) = run_and_get_code(compiled, *parts)
+    assert torch.allclose(result, adapted(*parts))
+    assert code.count("std::pow") >= 1
+    assert (code.index("std::pow") < code.index("for(int64_t")) is once
 
 
 def test_another_rewriting_is_another_program_to_the_cache() -> None:
