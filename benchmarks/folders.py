@@ -1,6 +1,6 @@
 """Seconds per epoch on a folder of JPEG files: numbers or bytes from the workers, decoded each epoch or once.
 
-    python benchmarks/folders.py [--rounds 3] [--threads 1] [--images 2000] [--epochs 3]
+    python benchmarks/folders.py [--rounds 7] [--threads 1] [--images 2000]
 
 Pictures of 96 x 96, cut from scikit-learn's two photographs, in a folder a class; a small convolutional net, batches of
 64, a DataLoader of two workers. By turns, each in a process of its own:
@@ -10,19 +10,14 @@ numbers   neurokit, the same loader
 bytes     neurokit, uint8 comes from the workers, the model's first layers make numbers of it
 cached    neurokit, the same bytes, decoded once: nk.cached
 
-A ratio is one to the hand-written loop of the same round, seconds the median of the epochs after the first, which is
-written beside them. Results go to benchmarks/results/folders.json.
+A ratio is one to the hand-written loop's epoch of the same round, seconds the median of the epochs after the first,
+which is written beside them. Results go to benchmarks/results/folders.json.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import statistics
-import subprocess
-import sys
 import tempfile
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +31,7 @@ from torchvision.transforms import v2
 
 import machine
 import runners
+import turns
 from jobs import Job
 
 WAYS = ("hand", "numbers", "bytes", "cached")
@@ -71,59 +67,45 @@ def job(root: Path, way: str) -> Job:
     def make() -> nn.Module:
         return conv_net() if before else nn.Sequential(*to_numbers(), conv_net())
 
-    return Job("pictures of 96 x 96", make, "cross_entropy", 64, pictures, epochs=3, workers=2)
+    return Job("pictures of 96 x 96", make, "cross_entropy", 64, pictures, 1, workers=2)
 
 
-def measure(root: Path, way: str, epochs: int) -> dict[str, float]:
-    stamps: list[tuple[float, float]] = []
-
-    def tick() -> None:
-        stamps.append(machine.now())
-
+def train(root: Path, way: str, epochs: int) -> None:
+    """Train in one way, an epoch a turn."""
+    tick = turns.Turns(1)
     if way == "hand":
         runners.hand(job(root, way), epochs, tick)
     else:
         runners.neurokit(job(root, way), epochs, tick, cached=way == "cached")
-    first, *others = [machine.since(*pair)[0] for pair in pairwise(stamps)]
-    return {"first": first, "seconds": statistics.median(others)}
 
 
 def main() -> None:
     parser = machine.parser(__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--images", type=int, default=2000)
-    parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)  # the child process: a folder, and a way
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     if options.one:
-        print(json.dumps(measure(Path(options.one[0]), options.one[1], options.epochs)))
+        train(Path(options.one[0]), options.one[1], 1 + options.rounds)
         return
     figures = machine.circumstances(options.threads) | {"images": options.images, "rounds": options.rounds}
     with tempfile.TemporaryDirectory() as folder:
         write_folder(Path(folder), options.images)
-        figures["ways"] = rounds(folder, options)
+        figures["ways"] = measured(folder, options)
     machine.save("folders", figures, options.to)
 
 
-def rounds(folder: str, options: argparse.Namespace) -> dict[str, Any]:
-    """Train in each way once a round, and return what each took beside the hand-written loop of its round."""
-    taken: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
-    for _ in range(options.rounds):
-        for way in WAYS:
-            more = ["--epochs", str(options.epochs), "--threads", str(options.threads)]
-            again = [sys.executable, __file__, "--one", folder, way, *more]
-            child = subprocess.run(again, stdout=subprocess.PIPE, text=True, check=True)
-            taken[way].append(json.loads(child.stdout.splitlines()[-1]))
-    found = {}
-    print(f"{'':10}{'ratio':>8}{'lowest':>8}{'highest':>8}{'s/epoch':>10}{'first':>8}")
-    for way, each in taken.items():
-        ratios = [one["seconds"] / hand["seconds"] for one, hand in zip(each, taken["hand"], strict=True)]
-        seconds, first = (round(statistics.median(one[key] for one in each), 4) for key in ("seconds", "first"))
-        found[way] = machine.spread(ratios) | {"seconds": seconds, "first": first}
-        line = "".join(f"{value:8.2f}" for value in machine.spread(ratios).values())
-        print(f"{way:10}{line}{seconds:10.3f}{first:8.2f}")
+def measured(folder: str, options: argparse.Namespace) -> dict[str, Any]:
+    """Train in all ways, by turns, and return what each took beside the hand-written loop."""
+    more = ["--rounds", str(options.rounds), "--threads", str(options.threads)]
+    children = [[__file__, "--one", folder, way, *more] for way in WAYS]
+    base, *others = turns.beside(children, options.rounds, options.threads)
+    found = {way: turns.summary(each, base) for way, each in zip(WAYS, (base, *others), strict=True)}
+    print(f"{'':10}{'ratio':>8}{'lowest':>8}{'highest':>8}{'seconds':>8}{'first':>8}")
+    for way, one in found.items():
+        print(f"{way:10}" + "".join(f"{one[key]:8.2f}" for key in ("ratio", "lowest", "highest", "seconds", "first")))
     return found
 
 

@@ -22,14 +22,17 @@ _MEAN, _STD = 0.1307, 0.3081  # of MNIST
 
 @dataclass(frozen=True)
 class Job:
-    """One training: data, network, loss. ``x`` and ``y`` are there where the data are in memory."""
+    """One training: data, network, loss. ``x`` and ``y`` are there where the data are in memory.
+
+    ``turn`` is how many epochs are timed together.
+    """
 
     about: str
     make: Callable[[], nn.Module]
     loss: str
     batch_size: int
     dataset: Dataset[Any]
-    epochs: int
+    turn: int
     x: Tensor | None = None
     y: Tensor | None = None
     workers: int = 0
@@ -62,14 +65,14 @@ def tabular(folder: Path | None, rows: int = 800) -> Job:
     y = (3 * x[:, 0] - 2 * x[:, 1] + x[:, 2] ** 2 + noise / 2).unsqueeze(1)
     y = (y - y.mean()) / y.std()
     about = f"{rows} rows of 10 numbers, MLP 10-64-32-1, batches of 32"
-    return Job(about, mlp, "mse", 32, TensorDataset(x, y), 101, x, y)
+    return Job(about, mlp, "mse", 32, TensorDataset(x, y), 30, x, y)
 
 
 def arrays(folder: Path | None, rows: int = PICTURES) -> Job:
     pixels, y = _pixels(folder, rows)
     x = ((pixels.float() / 255 - _MEAN) / _STD).unsqueeze(1)
     about = f"{rows:,} pictures of 28 x 28 in memory, 784-256-128-64-10 with BatchNorm and Dropout, batches of 128"
-    return Job(about, deep_net, "cross_entropy", 128, TensorDataset(x, y), 4, x, y)
+    return Job(about, deep_net, "cross_entropy", 128, TensorDataset(x, y), 1, x, y)
 
 
 def lesson(folder: Path | None, rows: int = PICTURES) -> Job:
@@ -79,7 +82,7 @@ def lesson(folder: Path | None, rows: int = PICTURES) -> Job:
     else:
         pictures = Subset(datasets.MNIST(str(folder), transform=to_numbers), range(rows))
     about = f"{rows:,} pictures through torchvision's transforms and a DataLoader of 2 workers, the same network"
-    return Job(about, deep_net, "cross_entropy", 128, pictures, 3, workers=2)
+    return Job(about, deep_net, "cross_entropy", 128, pictures, 1, workers=2)
 
 
 class Pictures(Dataset[Any]):
