@@ -1,12 +1,15 @@
 """Processes that are started anew meet each other, and not what those before them have left."""
 
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+import torch
 from torch.distributed import HashStore, TCPStore
 
 from neurokit.distributed.meeting import common_name
+from neurokit.distributed.meeting import meet as meet_by
 
 WORLD = 4
 
@@ -14,6 +17,12 @@ WORLD = 4
 @pytest.fixture
 def store():
     return TCPStore("127.0.0.1", 0, is_master=True, timeout=timedelta(seconds=10), wait_for_workers=False)
+
+
+def unused_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
 
 
 def client(server):
@@ -51,3 +60,12 @@ def test_a_process_names_the_first_where_that_does_not_come(monkeypatch):
     store.set_timeout(timedelta(seconds=0.2))
     with pytest.raises(RuntimeError, match="rank 0 did not come to train within 7 s"):
         common_name(store, 1, 2)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_where_the_first_process_keeps_the_store_those_who_came_are_told_that_not_all_did(rank, monkeypatch):
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(unused_port()), "RANK": str(rank), "WORLD_SIZE": "2"}
+    for name, value in (place | {"NEUROKIT_TIMEOUT": "1"}).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(RuntimeError, match="Of 2 processes, one or more did not come to train within 1 s"):
+        meet_by(torch.device("cpu"))

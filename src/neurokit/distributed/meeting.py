@@ -21,7 +21,8 @@ def meet(device: torch.device) -> None:
     addresses of the one that died. So each group takes names of its own in it.
 
     Raises:
-        RuntimeError: If another process does not come within ``NEUROKIT_TIMEOUT`` seconds; says which.
+        RuntimeError: If another process does not come within ``NEUROKIT_TIMEOUT`` seconds; says which, where torchrun's
+            agent keeps the store.
     """
     backend = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     how: dict[str, Any] = {"backend": backend, "timeout": environment.patience()}
@@ -33,7 +34,10 @@ def meet(device: torch.device) -> None:
         within: Any = dist.PrefixStore  # type: ignore[attr-defined]
         how |= {"store": within(f"neurokit/{common_name(store, rank, world)}", store), "rank": rank}
         how["world_size"] = world
-    dist.init_process_group(**how)
+    try:
+        dist.init_process_group(**how)
+    except (dist.DistStoreError, dist.DistNetworkError) as error:  # of a store that the first process keeps
+        raise RuntimeError(_absent([], environment.world_size())) from error
 
 
 def common_name(store: Any, rank: int, world: int) -> str:
@@ -56,7 +60,7 @@ def common_name(store: Any, rank: int, world: int) -> str:
         store.set(f"neurokit/here/{rank}", own)
         try:
             name = store.get(f"neurokit/welcome/{own}").decode()  # waits for it
-        except dist.DistError as error:
+        except dist.DistStoreError as error:
             raise RuntimeError(_absent([0], world)) from error
         store.set(f"neurokit/{name}/here/{rank}", own)
         return str(name)
@@ -73,7 +77,7 @@ def common_name(store: Any, rank: int, world: int) -> str:
 
 
 def _absent(ranks: list[int], world: int) -> str:
-    named = f"rank {ranks[0]}" if len(ranks) == 1 else f"ranks {', '.join(map(str, ranks))}"
+    named = f"rank {ranks[0]}" if len(ranks) == 1 else f"ranks {', '.join(map(str, ranks))}" if ranks else "one or more"
     return (
         f"Of {world} processes, {named} did not come to train within {environment.patience().total_seconds():g} s. "
         "Each must make its Trainer: look for a process that hangs before it, reads data for that long, or takes "
