@@ -931,7 +931,7 @@ class Trainer:
     def end_fit(self) -> None:
         """Complete history and record, however the fit ended."""
         if self._compiled is not None:
-            self._compiled.tell()
+            self._compiled.end()
         self.history.directions |= self.monitors
         self.history.stop_reason = self.record.stop_reason = self.state.stop_reason or "completed"
         self.record.timings["seconds"] = round(time.perf_counter() - self._fit_began, 6)

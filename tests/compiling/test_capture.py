@@ -11,7 +11,7 @@ from torch import nn
 
 import neurokit as nk
 from neurokit.compiling import capture
-from neurokit.compiling.capture import Captured, CaptureError, reason_against_capture
+from neurokit.compiling.capture import Captured, CaptureError, held_by_modules, keep_rebound, reason_against_capture
 from neurokit.compiling.optimizer import StandIn
 from neurokit.data.batch import Batch
 
@@ -47,13 +47,21 @@ def weights(trainer: nk.Trainer) -> torch.Tensor:
 
 
 def test_rates_that_a_program_reads_are_where_the_parameters_are() -> None:
-    optimizer = torch.optim.SGD(nn.Linear(2, 1, device="meta").parameters(), lr=0.1, momentum=0.9)
+    optimizer = torch.optim.Adam([{"params": nn.Linear(2, 1, device="meta").parameters()}, {"params": []}], lr=0.1)
     stand_in = StandIn(optimizer)
-    optimizer.param_groups[0]["momentum"] = 0.8  # as a schedule does
-    stand_in.follow()
+    optimizer.param_groups[0]["betas"] = 0.8, 0.99  # as a schedule does
+    assert stand_in.follow() is None
 
-    group = stand_in.traced.param_groups[0]
-    assert [group[name].device.type for name in ("lr", "momentum")] == ["meta", "meta"]
+    group, empty = stand_in.traced.param_groups
+    assert [one.device.type for one in (group["lr"], *group["betas"], empty["lr"])] == ["meta"] * 4
+
+
+class Counting(torch.optim.Optimizer):
+    """A user's own, which counts its steps like Adam."""
+
+    def __init__(self, groups: Any, state: Any) -> None:
+        super().__init__(groups, {})
+        self.state = state
 
 
 def test_a_step_that_is_counted_on_the_cpu_cannot_be_captured() -> None:
@@ -61,8 +69,13 @@ def test_a_step_that_is_counted_on_the_cpu_cannot_be_captured() -> None:
     optimizer = torch.optim.Adam(model.parameters())
     optimizer.state[model.weight] = {"step": torch.tensor(1.0)}
 
-    assert "this Adam counts its steps on the CPU. Pass optimizer='adam'" in (reason_against_capture([optimizer]) or "")
-    assert reason_against_capture([torch.optim.SGD(model.parameters())]) is None
+    assert reason_against_capture([optimizer], 1) == (
+        "this Adam counts its steps on the CPU: pass optimizer='adam', or make it with fused=True or capturable=True"
+    )
+    assert reason_against_capture([torch.optim.SGD(model.parameters())], 1) is None
+    assert reason_against_capture([Counting(optimizer.param_groups, optimizer.state)], 1) == (
+        "this Counting counts its steps on the CPU"  # it takes no argument that would change that
+    )
     windows = reason_against_capture([torch.optim.SGD(model.parameters())], accumulate=2) or ""
     assert "accumulate=2 leaves gradients for the next batch" in windows
 
@@ -110,6 +123,57 @@ def test_only_what_fails_while_a_graph_is_recorded_may_be_done_again() -> None:
     with pytest.raises(RuntimeError, match="in the middle") as raised:
         Captured(program)(BATCH)
     assert not isinstance(raised.value, CaptureError)
+
+
+class Centred(nn.Module):
+    """Subtracts a mean that it keeps from step to step: in place, or as a new tensor each time."""
+
+    def __init__(self, in_place: bool) -> None:
+        super().__init__()
+        self.in_place = in_place
+        self.register_buffer("mean", torch.zeros(2))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.in_place:
+            self.mean.lerp_(x.detach().mean(0), 0.1)
+        else:
+            self.mean = self.mean.lerp(x.detach().mean(0), 0.1)
+            self.parts = [x.detach().clone()]
+        return x - self.mean
+
+
+@pytest.mark.parametrize("in_place", [True, False])
+def test_what_a_module_keeps_as_a_new_tensor_is_named_and_taken_out_of_the_graphs_memory(in_place: bool) -> None:
+    model = nn.Sequential(nn.Linear(3, 2), Centred(in_place))
+    before = held_by_modules(model)
+    model(BATCH.x)
+    mean, kept = model[1].mean, model[1].mean.clone()
+    why = keep_rebound(model, before)
+
+    assert torch.equal(model[1].mean, kept)
+    assert (model[1].mean is mean) is in_place
+    if in_place:
+        assert why is None
+        return
+    assert "the module '1' keeps a new tensor as 'parts' in each step" in why or "as 'mean' in each step" in why
+    assert "mean" in model[1]._buffers
+    assert held_by_modules(model) != before
+
+
+@pytest.mark.slow
+def test_a_module_that_keeps_a_new_tensor_is_compiled_and_not_captured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("neurokit.compiling.step.CAPTURED", ("cpu",))
+    trained = {}
+    for compile in (False, True):
+        torch.manual_seed(0)
+        model = nn.Sequential(nn.Linear(6, 2), Centred(in_place=False))
+        trainer = nk.Trainer(model, loss="cross_entropy", optimizer="sgd", device="cpu", compile=compile)
+        trainer.fit(X, LABELS, batch_size=16, epochs=4, verbose=0, checks=False)
+        trained[compile] = trainer
+
+    assert "no CUDA graph, which would launch it at once: the module '1' keeps a new tensor" in said(trained[True])
+    assert "the step is one program, made in" in said(trained[True])
+    assert torch.allclose(weights(trained[False]), weights(trained[True]), atol=1e-6)
 
 
 @pytest.mark.slow
@@ -169,8 +233,7 @@ CASES: dict[str, dict[str, Any]] = {  # few: a GPU's compiler takes its time for
     "clipped": {"max_grad_norm": 0.1, "metrics": ["roc_auc", "f1"]},
     "bf16": {"precision": "bf16"},
     "one cycle": {
-        "optimizer": lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9), "learning_rate": None,
-        "callbacks": lambda: [nk.LRSchedule("OneCycleLR", max_lr=0.1)],
+        "optimizer": "adamw", "callbacks": lambda: [nk.LRSchedule("OneCycleLR", max_lr=0.1)],
     },
 }  # fmt: skip
 
@@ -184,7 +247,7 @@ def test_a_captured_step_learns_what_the_step_as_it_is_learns(case: str) -> None
     captured = fitted("cuda", **options | {"callbacks": make()})
 
     assert "and replayed as a CUDA graph" in said(captured), said(captured)
-    within = 1e-2 if case in ("bf16", "adam") else 1e-4
+    within = 1e-2 if case in ("bf16", "adam", "one cycle") else 1e-4
     assert torch.allclose(weights(plain), weights(captured), atol=within)
     for name, values in plain.history.history.items():
         assert values == pytest.approx(captured.history.history[name], abs=max(within, 0.02 if case == "bf16" else 0))
@@ -208,6 +271,7 @@ def test_an_adam_that_counts_on_the_cpu_is_compiled_and_told() -> None:
     plain, compiled = fitted("cuda", compile=False, **options), fitted("cuda", **options)
 
     assert "this Adam counts its steps on the CPU" in said(compiled)
+    assert "the step is one program, made in" in said(compiled)
     assert torch.allclose(weights(plain), weights(compiled), atol=1e-2)
 
 

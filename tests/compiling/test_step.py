@@ -73,20 +73,56 @@ def test_it_learns_what_the_step_as_it_is_learns(options: dict[str, Any]) -> Non
     check_equal(plain, compiled, 1e-3 if "precision" in options else 2e-5)
 
 
-def test_a_schedule_of_rate_and_momentum_is_followed_without_compiling_at_each_step() -> None:
-    def cycle() -> nk.Callback:
-        return nk.LRSchedule("OneCycleLR", max_lr=0.1)
+def one_cycle() -> nk.Callback:
+    return nk.LRSchedule("OneCycleLR", max_lr=0.1)
 
-    def sgd(parameters: Any) -> torch.optim.Optimizer:
-        return torch.optim.SGD(parameters, lr=0.05, momentum=0.9)
 
-    options: dict[str, Any] = {"optimizer": sgd, "learning_rate": None, "callbacks": [cycle]}
+def test_a_schedule_of_rate_and_betas_is_followed_without_compiling_at_each_step() -> None:
+    options: dict[str, Any] = {"optimizer": "adam", "callbacks": [one_cycle]}
     model = mlp()
     plain, compiled = fitted(model, False, **options), fitted(model, True, **options)
 
-    assert "one program" in said(compiled)
+    assert "the step is one program, made in" in said(compiled)
     check_equal(plain, compiled, 2e-5)
-    assert plain.optimizer.param_groups[0]["momentum"] == compiled.optimizer.param_groups[0]["momentum"] != 0.9
+    assert plain.optimizer.param_groups[0]["betas"] == compiled.optimizer.param_groups[0]["betas"] != (0.9, 0.999)
+
+
+def test_a_schedule_of_momentum_is_refused_before_anything_is_compiled() -> None:
+    options: dict[str, Any] = {
+        "optimizer": lambda parameters: torch.optim.SGD(parameters, lr=0.05, momentum=0.9), "learning_rate": None,
+        "callbacks": [one_cycle],
+    }  # fmt: skip
+    model = mlp()
+    plain, compiled = fitted(model, False, **options), fitted(model, True, **options)
+
+    assert "cannot be one program, and runs as it is: the momentum of SGD changes during the fit" in said(compiled)
+    assert "OneCycleLR leaves it alone with cycle_momentum=False" in said(compiled)
+    check_equal(plain, compiled, 0)
+
+
+def test_a_setting_that_changes_later_ends_the_program() -> None:
+    class Decay(nk.Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            self.trainer.optimizer.param_groups[0]["weight_decay"] = 0.1 * (epoch == 2)
+
+    options: dict[str, Any] = {"optimizer": "adamw", "callbacks": [Decay]}
+    model = mlp()
+    plain, compiled = fitted(model, False, **options), fitted(model, True, **options)
+
+    assert "runs as it is: the weight_decay of AdamW changes during the fit" in said(compiled)
+    check_equal(plain, compiled, 2e-5)
+
+
+def test_a_group_without_parameters_is_no_obstacle() -> None:
+    def groups(parameters: Any) -> torch.optim.Optimizer:
+        return torch.optim.SGD([{"params": list(parameters)}, {"params": [], "lr": 0.1}], lr=0.05)
+
+    options: dict[str, Any] = {"optimizer": groups, "learning_rate": None}
+    model = mlp()
+    plain, compiled = fitted(model, False, **options), fitted(model, True, **options)
+
+    assert "the step is one program, made in" in said(compiled)
+    check_equal(plain, compiled, 2e-5)
 
 
 def test_dropout_draws_the_same_masks_where_determinism_was_asked_for() -> None:
@@ -129,7 +165,7 @@ def test_an_own_loss_is_part_of_the_program() -> None:
     model = mlp()
     plain, compiled = fitted(model, False, kind=OwnLoss), fitted(model, True, kind=OwnLoss)
 
-    assert "one program" in said(compiled)
+    assert "the step is one program, made in" in said(compiled)
     check_equal(plain, compiled, 2e-5)
 
 

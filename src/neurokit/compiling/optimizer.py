@@ -13,6 +13,7 @@ from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimize
 
 from neurokit.tree import tensors_in
 
+_TESTED = ("momentum", "dampening", "weight_decay")
 _IN_A_PROGRAM = {"capturable": True, "fused": False, "foreach": None}  # the count of steps stays a tensor
 
 
@@ -21,8 +22,9 @@ class StandIn:
 
     Dynamo breaks every program at an ``Optimizer`` whose gradients were written in the same program. It traces these
     functions like anybody's when they are those of a plain object. State tensors are shared, so ``state_dict`` of the
-    user's optimizer stays true; settings that schedules change are tensors here, so that no change compiles anew. They
-    are where the parameters are: a number on the CPU would keep a CUDA graph from being captured.
+    user's optimizer stays true; rates and other settings that schedules change are tensors here, so that no change
+    compiles anew. They are where the parameters are: a number on the CPU would keep a CUDA graph from being captured.
+    Those that an optimizer asks whether they are 0 cannot be: see ``tested``.
 
     Args:
         optimizer: The user's, which has stepped before: what it makes at its first step is there.
@@ -36,6 +38,7 @@ class StandIn:
     def __init__(self, optimizer: Optimizer, *, in_place: bool = False) -> None:
         self.optimizer = optimizer
         self._in_place = in_place
+        self._device = next(one.device for group in optimizer.param_groups for one in group["params"])
         self.traced = type(f"Traced{type(optimizer).__name__}", (), _functions(type(optimizer)))()
         vars(self.traced).update(vars(optimizer))
         vars(self.traced).pop("step", None)  # a scheduler's wrapper, which counts calls
@@ -63,14 +66,17 @@ class StandIn:
         """Tell whether the optimizer still has the state and the groups that this stands in for."""
         return self.optimizer.state is self._state and _members(self.optimizer) == self._members
 
-    def follow(self) -> None:
-        """Take over what a schedule or a callback has set since the last step."""
+    def follow(self) -> str | None:
+        """Take over what a schedule or a callback has set since the last step; return why that cannot be, if so."""
         now = [group[name] for group, _, name in self._settings]
         if now != self._seen:
             for (group, traced, name), before, value in zip(self._settings, self._seen, now, strict=True):
                 if value != before:
+                    if name in _TESTED:
+                        return reason_against_change(self.optimizer, name)
                     traced[name] = self._filled(traced[name], value, group)
             self._seen = now
+        return None
 
     def _filled(self, held: Any, value: Any, group: dict[str, Any]) -> Any:
         """What a program reads a changed setting from: the tensor it reads already, or from now on a tensor."""
@@ -79,7 +85,7 @@ class StandIn:
         return held.fill_(value) if isinstance(held, Tensor) else self._as_tensor(value, group)
 
     def _as_tensor(self, value: float, group: dict[str, Any]) -> Tensor:
-        device = group["params"][0].device
+        device = group["params"][0].device if group["params"] else self._device
         dtype = torch.float32 if device.type == "mps" else torch.float64  # MPS has no float64
         setting = torch.full((), value, dtype=dtype, device=device)  # torch.tensor would wait for the device
         if self._in_place:
@@ -90,6 +96,25 @@ class StandIn:
 def _members(optimizer: Optimizer) -> list[list[int]]:
     """Which tensors each group holds: their ids, since tensors compare by value."""
     return [list(map(id, group["params"])) for group in optimizer.param_groups]
+
+
+def tested(optimizer: Optimizer) -> list[tuple[str, Any]]:
+    """Return the settings of which an optimizer asks whether they are 0, before it multiplies by them, group by group.
+
+    A program has gone one way or the other, so that they may not change while it is used.
+
+    Example:
+        >>> tested(torch.optim.SGD([torch.zeros(1)], lr=0.1, momentum=0.9))
+        [('momentum', 0.9), ('dampening', 0), ('weight_decay', 0)]
+    """
+    return [(name, group[name]) for group in optimizer.param_groups for name in _TESTED if name in group]
+
+
+def reason_against_change(optimizer: Optimizer, name: str) -> str:
+    """Say why a program cannot follow a schedule of a setting that is tested."""
+    kind = type(optimizer).__name__
+    mend = ". OneCycleLR leaves it alone with cycle_momentum=False" if name == "momentum" else ""
+    return f"the {name} of {kind} changes during the fit, and {kind} asks at each step whether it is 0{mend}"
 
 
 def reason_against(optimizer: Optimizer) -> str | None:

@@ -10,8 +10,17 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from neurokit.compiling.capture import CAPTURED, Captured, CaptureError, reason_against_capture
-from neurokit.compiling.optimizer import StandIn, reason_against
+from neurokit.compiling.capture import (
+    CAPTURED,
+    Captured,
+    CaptureError,
+    Held,
+    held_by_modules,
+    keep_gradients,
+    keep_rebound,
+    reason_against_capture,
+)
+from neurokit.compiling.optimizer import StandIn, reason_against, reason_against_change, tested
 from neurokit.compiling.refusals import REFUSED, told
 from neurokit.compiling.rewriting import InKernels
 from neurokit.data.batch import Batch, count_rows
@@ -50,6 +59,7 @@ class CompiledStep:
         self._stand_ins: list[StandIn] = []
         self._refused = False
         self._captures = trainer.runtime.device.type in CAPTURED
+        self._held: Held | None = None  # until the first call of a program that is to be captured
         self.begin(None)
 
     def begin(self, rows: int | None) -> None:
@@ -62,6 +72,7 @@ class CompiledStep:
         self._before: list[float] = []  # seconds of steps as they are
         self._after: list[float] = []  # and of compiled ones
         self._compiling: float | None = None  # seconds that compiling took in this fit, until they are told
+        self._tested: list[list[tuple[str, Any]]] = []  # settings that may not change, as they were at the first step
 
     def __call__(self, batch: Batch) -> StepOutput:
         """Learn from one batch."""
@@ -71,11 +82,13 @@ class CompiledStep:
         if self._rows is None:
             self._rows = rows
         if rows != self._rows or self._trainer.state.step < AS_IT_IS:
+            self._tested = self._tested or [tested(one) for one in self._trainer.steppers]
             return self._timed(self._before, self._as_it_is, batch)
         if self._program is None:
             return self._compiled(batch)
         for one in self._stand_ins:
-            one.follow()
+            if why := one.follow():
+                return self._refuse(why, batch)
         if self._compiling is None:
             return self._run(batch)
         output = self._timed(self._after, self._run, batch)
@@ -87,6 +100,12 @@ class CompiledStep:
         """Forget a program whose optimizer got another state or other parameters, as when layers are unfrozen."""
         if not all(one.is_current() for one in self._stand_ins):
             self._program, self._stand_ins = None, []
+
+    def end(self) -> None:
+        """A fit ends."""
+        self.tell()
+        if isinstance(self._program, Captured):
+            keep_gradients(self._trainer.model)
 
     def tell(self) -> None:
         """Say how long compiling took, and after how many steps that pays; nothing where it was said."""
@@ -118,12 +137,13 @@ class CompiledStep:
         """Make the program, and run its first step."""
         trainer = self._trainer
         steppers = trainer.steppers
-        for reason in filter(None, [_reason_against(trainer.runtime), *map(reason_against, steppers)]):
+        changes = map(_change, steppers, self._tested)
+        for reason in filter(None, [_reason_against(trainer.runtime), *map(reason_against, steppers), *changes]):
             return self._refuse(reason, batch)
         if self._captures and (why := reason_against_capture(steppers, trainer.runtime.accumulate)):
             self._leave_uncaptured(why)
-        self._compiling = 0.0
         self._make()
+        self._compiling = 0.0
         return self._run(batch)
 
     def _make(self) -> None:
@@ -132,7 +152,9 @@ class CompiledStep:
             _expect_gradients(one)
         self._stand_ins = [StandIn(one, in_place=self._captures) for one in steppers]
         traced = tuple(one.traced for one in self._stand_ins)
+        self._held = None
         if self._captures:
+            self._held = held_by_modules(self._trainer.model)
             self._program = Captured(_program(self._trainer.learn, traced, Captured.OPTIONS))
         else:
             self._program = _program(self._trainer.learn, traced, {})
@@ -150,6 +172,10 @@ class CompiledStep:
             self._leave_uncaptured(str(error))
             self._make()
             output = self._called(batch)
+        if self._held is not None and (why := keep_rebound(self._trainer.model, self._held)):
+            self._leave_uncaptured(why)
+            self._make()
+        self._held = None
         if self._captures and isinstance(self._program, Captured) and self._program.skipped:
             self._leave_uncaptured(self._program.skipped)
         return output
@@ -211,6 +237,12 @@ def _reason_against(runtime: Runtime) -> str | None:
     if runtime.scaler is not None:
         return "precision='fp16' looks at the size of the gradients before each update"
     return None
+
+
+def _change(optimizer: Any, before: list[tuple[str, Any]]) -> str | None:
+    """Return why a schedule that has begun cannot be followed, in words; ``None`` where it can, or there is none."""
+    changed = (name for (name, value), (_, other) in zip(before, tested(optimizer), strict=True) if value != other)
+    return next((reason_against_change(optimizer, name) for name in changed), None)
 
 
 def _expect_gradients(optimizer: Any) -> None:
