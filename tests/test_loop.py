@@ -297,6 +297,25 @@ def test_batch_logs_that_have_arrived_are_those_of_the_look_before_where_reading
     assert logs.arrived() == dict(logs.items())
 
 
+def test_batch_logs_of_several_outputs_arrive_by_their_names():
+    tasks = {"kind": Task("multiclass", "softmax", 2), "size": Task("regression", None, 1)}
+    means, metrics = (
+        RunningMeans(torch.device("cpu")),
+        MetricSet.resolve({"kind": ["accuracy"], "size": ["mae"]}, tasks),
+    )
+    logs = BatchLogs(means, metrics)
+    logs.waits = True
+    assert logs.arrived() == {}
+    for label in (0, 1):
+        means.add({"loss": torch.tensor(1.0)}, rows=1)
+        predictions = {"kind": torch.tensor([[1.0, 0.0]]), "size": torch.tensor([[2.0]])}
+        metrics.update(predictions, {"kind": torch.tensor([label]), "size": torch.tensor([[float(label)]])})
+        logs.arrived()
+
+    assert logs.arrived() == {"loss": 1.0, "kind_accuracy": 0.5, "size_mae": 1.5}
+    assert logs.arrived() == dict(logs.items())
+
+
 def test_batch_logs_arrive_without_metrics_too():
     means = RunningMeans(torch.device("cpu"))
     logs = BatchLogs(means, MetricSet.resolve((), Task()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import statistics
@@ -106,9 +107,23 @@ def sent(tensor: Tensor, device: torch.device) -> Tensor:
         >>> sent(torch.zeros(2), torch.device("meta")).device
         device(type='meta')
     """
-    if device.type == "cuda" and tensor.device.type == "cpu":
-        tensor = tensor.pin_memory()
+    if has_streams(device) and tensor.device.type == "cpu":
+        tensor = pinned(tensor)
     return tensor.to(device, non_blocking=has_streams(device))
+
+
+def pinned(tensor: Tensor) -> Tensor:
+    """Return a tensor of the host in pinned memory, out of which a device copies while both work; needs a device."""
+    if tensor.is_pinned():
+        return tensor
+    held = torch.empty_like(tensor, memory_format=torch.preserve_format, pin_memory=True)  # dense where it is spread
+    return held.copy_(tensor.detach())
+
+
+@functools.cache
+def copying_stream(device: torch.device) -> torch.Stream:
+    """Return the stream beside the computing one, on which batches come to a device: memory is kept for each stream."""
+    return torch.Stream(device)
 
 
 class Arriving:
@@ -123,12 +138,10 @@ class Arriving:
     """
 
     def __init__(self, tensor: Tensor) -> None:
-        on_gpu = tensor.device.type == "cuda"
-        self._host = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=on_gpu)
-        self._host.copy_(tensor, non_blocking=on_gpu)
-        self._event = torch.cuda.Event() if on_gpu else None
-        if self._event is not None:
-            self._event.record(torch.cuda.current_stream(tensor.device))
+        waits = has_streams(tensor.device)
+        self._host = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=waits)
+        self._host.copy_(tensor, non_blocking=waits)
+        self._event = torch.accelerator.current_stream(tensor.device).record_event() if waits else None
 
     def numbers(self) -> Tensor | None:
         """Return them; ``None`` while they are under way."""

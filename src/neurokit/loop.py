@@ -15,7 +15,7 @@ from neurokit.callbacks.hooks import Hooks
 from neurokit.data.batch import Batch, count_rows
 from neurokit.data.prefetch import arriving
 from neurokit.data.sources import Loader
-from neurokit.devices import Arriving
+from neurokit.devices import Arriving, has_streams, sent
 from neurokit.means import RunningMeans
 from neurokit.metrics import MetricSet
 
@@ -229,7 +229,7 @@ class BatchLogs(Mapping[str, float]):
 
     def __init__(self, means: RunningMeans, metrics: MetricSet) -> None:
         self._means, self._metrics = means, metrics
-        self.waits = means.device.type == "cuda"  # reading would wait
+        self.waits = has_streams(means.device)  # reading would wait
         self._coming: tuple[Arriving, Callable[[Tensor], dict[str, float]]] | None = None
         self._latest: dict[str, float] = {}
 
@@ -250,7 +250,7 @@ class BatchLogs(Mapping[str, float]):
         """Send the values of now on their way; return what comes, and what reads it."""
         vector, found = self._means.stacked(), self._metrics.sums()
         if found is not None:
-            vector = torch.cat([vector, found[0]])
+            vector = torch.cat([vector, sent(found[0], vector.device)])
 
         def read(host: Tensor) -> dict[str, float]:
             means, sums = host[: len(names)], host[len(names) :]

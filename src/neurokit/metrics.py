@@ -19,6 +19,7 @@ from torch.nn import functional as F
 
 from neurokit import totals
 from neurokit.arguments import check_binds_two, check_choice, nearest, question, suggestions, suggests_arguments
+from neurokit.devices import sent
 from neurokit.seeding import preserved_cpu_rng
 from neurokit.task import Kind, Task
 
@@ -1011,6 +1012,20 @@ class _MetricsByOutput(MetricSet):
 
     def compute(self) -> dict[str, float]:
         return {f"{o}_{name}": value for o, part in self._sets.items() for name, value in part.compute().items()}
+
+    def sums(self) -> tuple[Tensor, Callable[[Tensor], dict[str, float]]] | None:
+        found = {output: sums for output, part in self._sets.items() if (sums := part.sums()) is not None}
+        if not found:
+            return None
+        vectors = [vector for vector, _ in found.values()]
+        packed = torch.cat([sent(vector, vectors[0].device) for vector in vectors])
+        sizes = [len(vector) for vector in vectors]
+
+        def read(host: Tensor) -> dict[str, float]:
+            pieces = zip(found.items(), host.split(sizes), strict=True)
+            return {f"{o}_{name}": value for (o, (_, part)), piece in pieces for name, value in part(piece).items()}
+
+        return packed, read
 
     def reset(self) -> None:
         for part in self._sets.values():

@@ -13,21 +13,30 @@ from torch.nn.utils.rnn import PackedSequence
 Value = TypeVar("Value")
 
 
-def map_tensors(function: Callable[[Tensor], Any], value: Any) -> Any:
-    """Apply a function to each tensor and each array of numbers; keep the structure, and everything else as it is."""
+def map_tensors(function: Callable[[Tensor], Any], value: Any, orders: Callable[[Tensor], Any] | None = None) -> Any:
+    """Apply a function to each tensor and each array of numbers; keep the structure, and everything else as it is.
+
+    Args:
+        function: What is applied.
+        value: The structure.
+        orders: What is applied to the orders of packed sequences, which are row numbers and lie beside the data; they
+            follow these to their device when ``None``.
+    """
     if isinstance(value, Tensor):
         return function(value)
     if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
         return function(torch.from_numpy(value))
     if isinstance(value, PackedSequence):
-        data = function(value.data)  # the other fields are lengths and orders, which stay on the CPU
-        return value.to(data.device)._replace(data=data)
+        data = function(value.data)
+        moved = orders or (lambda order: order.to(data.device) if isinstance(data, Tensor) else order)
+        sorting = (None if order is None else moved(order) for order in (value.sorted_indices, value.unsorted_indices))
+        return PackedSequence(data, value.batch_sizes, *sorting)  # the sizes stay on the CPU
     if isinstance(value, Mapping):
-        return {key: map_tensors(function, member) for key, member in value.items()}
+        return {key: map_tensors(function, member, orders) for key, member in value.items()}
     if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*(map_tensors(function, member) for member in value))
+        return type(value)(*(map_tensors(function, member, orders) for member in value))
     if isinstance(value, (tuple, list)):
-        return type(value)(map_tensors(function, member) for member in value)
+        return type(value)(map_tensors(function, member, orders) for member in value)
     return value
 
 
@@ -44,7 +53,7 @@ def tensors_in(value: Any) -> list[Tensor]:
         found.append(tensor)
         return tensor
 
-    map_tensors(add, value)
+    map_tensors(add, value, orders=add)
     return found
 
 

@@ -11,6 +11,7 @@ from torch.nn.utils.rnn import pack_sequence
 from torch.utils.data import default_collate
 
 from neurokit.data.batch import Batch, count_rows, look_at, parse_batch
+from neurokit.tree import map_tensors, tensors_in
 
 X, Y, W = torch.randn(4, 3), torch.arange(4), torch.tensor([1.0, 0.0, 2.0, 1.0])
 Sample = namedtuple("Sample", ["image", "label"])
@@ -182,6 +183,18 @@ def test_a_look_refuses_what_has_no_rows():
     assert look_at((X, Y), whole=False).y is Y
     with pytest.raises(TypeError, match="A batch of NoneType has no rows to count"):
         look_at(None, whole=False)
+
+
+def test_the_orders_of_packed_sequences_follow_their_data_and_are_seen():
+    packed = pack_sequence([torch.zeros(2), torch.ones(3)], enforce_sorted=False)
+    moved = map_tensors(lambda one: one.to("meta"), {"x": packed})["x"]
+    assert [one.device.type for one in (moved.data, moved.sorted_indices, moved.unsorted_indices)] == ["meta"] * 3
+    assert moved.batch_sizes is packed.batch_sizes
+    parts = packed.data, packed.sorted_indices, packed.unsorted_indices
+    assert all(one is part for one, part in zip(tensors_in([packed]), parts, strict=True))
+    doubled = map_tensors(lambda one: 2 * one, packed)
+    assert torch.equal(doubled.data, 2 * packed.data)
+    assert torch.equal(doubled.sorted_indices, packed.sorted_indices)
 
 
 def test_packed_sequences_are_one_input():

@@ -5,6 +5,7 @@ from functools import partial
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils.rnn import pack_sequence, unpack_sequence
 from torch.utils.data import DataLoader, Dataset, IterableDataset, WeightedRandomSampler
 
 import neurokit as nk
@@ -314,3 +315,24 @@ def test_batches_that_are_on_the_device_are_not_copied():
     x = torch.rand(8, 4, device="cuda")
     (batch,) = Prefetch(loader_of([(x, torch.zeros(8))]), here, torch.device("cuda")).batches()
     assert batch.x is x
+
+
+@pytest.mark.gpu
+def test_spread_out_tensors_and_the_orders_of_packed_sequences_arrive_whole():
+    words = [torch.rand(length, 4) for length in (2, 5, 3)]
+    packed = pack_sequence(words, enforce_sorted=False)
+    labels, pictures = torch.zeros(1).expand(3), torch.rand(3, 6, 5, 4).permute(0, 3, 1, 2)
+    trainer = nk.Trainer(net(), device="cuda")
+    (batch,) = Prefetch(loader_of([((packed, pictures), labels)]), trainer.place, torch.device("cuda")).batches()
+    (back, seen) = batch.x
+    assert all(torch.equal(one.cpu(), other) for one, other in zip(unpack_sequence(back), words, strict=True))
+    assert torch.equal(seen.cpu(), pictures)
+    assert seen.is_contiguous(memory_format=torch.channels_last)
+    assert batch.y.tolist() == [0, 0, 0]
+
+
+@pytest.mark.gpu
+def test_copies_to_a_device_share_one_stream():
+    device = torch.device("cuda")
+    one, other = (Prefetch(loader_of(DataLoader(Rows(), 5)), here, device) for _ in range(2))
+    assert one._stream is other._stream

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,9 +10,10 @@ import torch
 from torch import Tensor
 
 from neurokit.data.arrays import Column
-from neurokit.devices import free_memory, located, sent
+from neurokit.devices import free_memory, has_streams, located, sent
 from neurokit.layout import laid_out
 
+_BLOCKS_AHEAD = 2  # on their way to a device
 SHARE = 0.25  # of the device's free memory, which rows may take for a fit
 
 
@@ -35,6 +37,7 @@ class Gathering:
         self, columns: Sequence[Column], device: torch.device | None = None, channels: frozenset[int] = frozenset()
     ) -> None:
         self.columns, self.device, self.channels = columns, device, channels
+        self._sending: deque[torch.Event] = deque()
 
     def __call__(self, rows: Tensor) -> list[Tensor]:
         """Return the rows at these numbers, a tensor for each column."""
@@ -46,13 +49,29 @@ class Gathering:
                 numbers[place] = sent(rows, place)
             part = self._picked(column, numbers[place])
             picked.append(laid_out(part, self.channels) if self.channels else part)
+        if self._sends:
+            self._brake()
         return picked
+
+    @property
+    def _sends(self) -> bool:
+        """Whether rows leave the host for a device that works while Python goes on."""
+        if self.device is None or not has_streams(self.device):
+            return False
+        return any(not isinstance(column, Tensor) or column.device.type == "cpu" for column in self.columns)
+
+    def _brake(self) -> None:
+        """Wait while the device is some blocks behind: what is sent lies in pinned memory until it is there."""
+        assert self.device is not None
+        self._sending.append(torch.accelerator.current_stream(self.device).record_event())
+        if len(self._sending) > _BLOCKS_AHEAD:
+            self._sending.popleft().synchronize()
 
     def _picked(self, column: Column, rows: Tensor) -> Tensor:
         device = self.device
         if device is None or (isinstance(column, Tensor) and column.device == device):
             return column.index_select(0, rows)
-        if device.type == "cuda" and isinstance(column, Tensor) and column.device.type == "cpu":
+        if has_streams(device) and isinstance(column, Tensor) and column.device.type == "cpu":
             pinned = torch.empty((len(rows), *column.shape[1:]), dtype=column.dtype, pin_memory=True)
             return torch.index_select(column, 0, rows, out=pinned).to(device, non_blocking=True)
         return sent(column.index_select(0, rows), device)

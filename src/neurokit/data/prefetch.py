@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 
 import torch
-from torch import Tensor
 
 from neurokit.data.batch import Batch
 from neurokit.data.sources import Loader
 from neurokit.data.streams import StreamLoader
-from neurokit.devices import has_streams
+from neurokit.devices import copying_stream, has_streams, pinned
 from neurokit.tree import map_tensors, tensors_in
 
 Item = TypeVar("Item")
@@ -52,7 +51,7 @@ class Prefetch:
     def __init__(self, loader: Loader, place: Place, device: torch.device) -> None:
         self.loader, self.place, self.device = loader, place, device
         self.reads_ahead = not (isinstance(loader, StreamLoader) and loader.is_users_own)
-        self._stream = torch.Stream(device)
+        self._stream = copying_stream(device)
         self._steps: deque[torch.Event] = deque()
 
     def batches(self, data_pass: int | None = None, start: int = 0) -> Iterator[Batch]:
@@ -66,9 +65,9 @@ class Prefetch:
         """Begin a copy of a batch; one that is on the device in part is placed where its tensors were made."""
         if not all(one.device.type == "cpu" and one.layout is torch.strided for one in tensors_in(batch)):
             return Copy(self.place(batch), None)
-        pinned = map_tensors(Tensor.pin_memory, batch)  # out of other memory a copy waits; what is pinned stays
+        pinned_batch = map_tensors(pinned, batch, orders=pinned)  # out of other memory a copy waits
         with self._stream:
-            return Copy(self.place(pinned), self._stream.record_event())
+            return Copy(self.place(pinned_batch), self._stream.record_event())
 
     def _arrived(self, copy: Copy) -> Batch:
         """Have the computing wait for a copy, on the device; and the host where it is too far ahead of it."""

@@ -22,6 +22,8 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch.utils.data import DataLoader, get_worker_info
 
+from neurokit.devices import has_streams
+
 logger = logging.getLogger("neurokit")
 
 _SETTINGS = ("num_workers", "pin_memory", "multiprocessing_context", "prefetch_factor", "persistent_workers")
@@ -167,7 +169,7 @@ class Reader:
 
     def _make(self, asked: _Asking | None, **changes: Any) -> DataLoader[Any]:
         settings = {name: getattr(self.description, name) for name in _SETTINGS} | {"num_workers": self.num_workers}
-        settings["pin_memory"] &= torch.accelerator.is_available()  # with nothing to pin for, torch warns in each pass
+        settings["pin_memory"] &= _pins()
         arguments = self.arguments | ({} if asked is None else {"batch_sampler": asked})
         # Without a generator of its own, a DataLoader draws from the global stream.
         return DataLoader(self.dataset, generator=torch.Generator(), **settings | arguments | changes)
@@ -318,6 +320,12 @@ class _Crew:
         iterator, self._iterator = self._iterator, None
         self._loader._iterator = None
         _shut_down(iterator)
+
+
+def _pins() -> bool:
+    """Tell whether there is a device to pin memory for: without one, torch warns in each pass."""
+    device = torch.accelerator.current_accelerator(check_available=True)
+    return device is not None and has_streams(device)
 
 
 def _begun(loader: DataLoader[Any], gate: MutableSequence[int]) -> Any:
