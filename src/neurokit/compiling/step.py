@@ -241,7 +241,8 @@ def _reason_against(runtime: Runtime) -> str | None:
 
 def _change(optimizer: Any, before: list[tuple[str, Any]]) -> str | None:
     """Return why a schedule that has begun cannot be followed, in words; ``None`` where it can, or there is none."""
-    changed = (name for (name, value), (_, other) in zip(before, tested(optimizer), strict=True) if value != other)
+    pairs = zip(before, tested(optimizer), strict=False)  # groups that came later are at the end
+    changed = (name for (name, value), (_, other) in pairs if value != other)
     return next((reason_against_change(optimizer, name) for name in changed), None)
 
 
