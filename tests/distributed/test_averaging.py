@@ -8,6 +8,7 @@ def test_two_ranks_train_to_the_weights_of_one_process(launch):
     assert "rank 1 of 2 is done" in done.stdout
     assert "own step" in done.stdout
     assert "part by part" in done.stdout
+    assert "synced norm, weighted" in done.stdout
 
 
 def test_three_ranks_split_what_cannot_be_split_evenly(launch):

@@ -5,6 +5,7 @@ from functools import partial
 
 import numpy as np
 import torch
+from synced_norm import SyncedNorm
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
@@ -24,6 +25,11 @@ def data(rows=ROWS):
 def network():
     torch.manual_seed(1)
     return nn.Sequential(nn.Linear(COLUMNS, 16), nn.Tanh(), nn.Linear(16, CLASSES))
+
+
+def normed():
+    first, activation, last = network()
+    return nn.Sequential(first, SyncedNorm(16), activation, last)  # alone, both ranks hold the same rows: no difference
 
 
 class Rows(Dataset):
@@ -124,6 +130,11 @@ def main():
     summed = {"loss": nn.CrossEntropyLoss(reduction="sum"), "optimizer": partial(torch.optim.SGD, lr=1e-3)}
     compare("a sum", trainer=summed)
     compare("a sum, accumulated", trainer=summed | {"accumulate": 2}, fit={"batch_size": 34})
+    sgd = {"optimizer": partial(torch.optim.SGD, lr=0.1), "metrics": ["accuracy"]}
+    uneven = {"batch_size": 17, "epochs": 3}
+    compare("synced norm", make=normed, trainer=sgd, fit=uneven)
+    compare("synced norm, weighted", make=normed, trainer=sgd, fit=uneven | {"sample_weight": weight})
+    compare("synced norm, accumulated", make=normed, trainer=sgd | {"accumulate": 2}, fit=uneven)
     own = {"metrics": ()}
     compare("own step", kind=OwnStep, trainer=own, fit={"batch_size": 17, "epochs": 8})
     compare("part by part", kind=PartByPart, trainer=own, fit={"batch_size": 17, "epochs": 8})
