@@ -176,15 +176,19 @@ def take_share(trainer: Trainer, plan: Plan) -> None:
     check_alike(trainer, plan)
     data.train = train
     if batch_norm:
-        plan.findings += _said_of_batch_norm(trainer)
+        plan.findings += _said_of_batch_norm(trainer, plan)
 
 
-def _said_of_batch_norm(trainer: Trainer) -> list[Finding]:
-    """What to know of statistics that each process takes of its own rows; refuse those that a CPU cannot share."""
+def _said_of_batch_norm(trainer: Trainer, plan: Plan) -> list[Finding]:
+    """What to know of statistics that each process takes of its own rows; refuse those that cannot be shared here."""
     norms = [one for one in trainer.model.modules() if isinstance(one, nn.modules.batchnorm._BatchNorm)]
     synced = [one for one in norms if isinstance(one, nn.SyncBatchNorm)]
     if synced:
         check_gpus(trainer.runtime.device)
+    train = plan.data.train
+    if isinstance(train, InMemoryLoader) and modes.trains_batch_norm(trainer.model, nn.SyncBatchNorm):
+        first, stop = train.bounds(train.num_batches - 1)  # the last batch, which may be the shortest
+        check_synced(stop - first, trainer.group.world)
     if len(synced) == len(norms):
         return []
     text = (

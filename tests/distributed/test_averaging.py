@@ -15,3 +15,4 @@ def test_three_ranks_split_what_cannot_be_split_evenly(launch):
     done = launch("equals_one_process.py", "short", processes=3)
     assert done.returncode == 0
     assert "rank 2 of 3 is done" in done.stdout
+    assert "a short last batch is refused" in done.stdout

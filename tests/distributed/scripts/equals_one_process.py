@@ -4,6 +4,7 @@ import sys
 from functools import partial
 
 import numpy as np
+import pytest
 import torch
 from synced_norm import SyncedNorm
 from torch import nn
@@ -117,6 +118,7 @@ def main():
     alone, shared = compare("odd last batches", fit={"batch_size": 17, "epochs": 8})
     if "short" in sys.argv:
         finish(alone, shared)
+        refuse_a_short_last_batch()
         return
     compare("a rank without rows", fit={"batch_size": 34, "epochs": 15})
     compare("accumulated", trainer={"accumulate": 3})
@@ -149,6 +151,19 @@ def main():
     )
 
     finish(alone, shared)
+
+
+def refuse_a_short_last_batch():
+    """Three ranks, and two rows left over: of data in memory known before a step, of a loader when it comes."""
+    x, y, _ = data(2 * 17 + 2)
+    loader = DataLoader(Rows(x, y), batch_size=17)
+    for given, batch_size, steps in (((x, y), 17, 0), ((loader,), None, 2)):
+        trainer = nk.Trainer(normed(), loss="cross_entropy", device="cpu")
+        with pytest.raises(ValueError, match="A batch of 2 rows leaves some of 3 processes none"):
+            trainer.fit(*given, batch_size=batch_size, verbose=0, checks=False)
+        assert trainer.state.step == steps
+    if trainer.group.is_first:
+        print("a short last batch is refused", flush=True)
 
 
 def finish(alone, shared):
