@@ -707,6 +707,8 @@ class Trainer:
                     return own.get(name)
                 case "optimizers", _, "state", name, _:
                     return parameters.get(name)
+                case "callbacks", _, "state", *_, name:  # weights that EMA, SWA or EarlyStopping keeps
+                    return own.get(name)
             return None
 
         return checkpoint.Division(like, self.group)
