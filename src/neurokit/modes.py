@@ -55,9 +55,8 @@ def set_modes(model: nn.Module, modes: Mapping[str, bool]) -> None:
         module.training = modes.get(name, module.training)
 
 
-def trains_batch_norm(model: nn.Module) -> bool:
-    """Tell whether a BatchNorm layer will take statistics of a training batch."""
-    kind = nn.modules.batchnorm._BatchNorm
+def trains_batch_norm(model: nn.Module, kind: type[nn.Module] = nn.modules.batchnorm._BatchNorm) -> bool:
+    """Tell whether a BatchNorm layer, or one of a certain kind, will take statistics of a training batch."""
     norms = [module for module in model.modules() if isinstance(module, kind) and not keeps_still(module)]
     whole = not any(module.training for module in model.modules())
     return any(module.training or whole for module in norms)

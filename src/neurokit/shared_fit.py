@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
 
 from neurokit import modes
@@ -100,6 +101,19 @@ def check_synced(rows: int, world: int) -> None:
         )
 
 
+def check_gpus(device: torch.device) -> None:
+    """Refuse SyncBatchNorm where torch has none.
+
+    Raises:
+        ValueError: If the device is no GPU.
+    """
+    if device.type != "cuda":
+        raise ValueError(
+            f"SyncBatchNorm takes statistics over GPUs, and this trains on {device}. Leave BatchNorm as it is here, or "
+            "use GroupNorm, which needs no other rows."
+        )
+
+
 class SharedSignals(Signals):
     """Hears a signal as ``Signals`` does, and waits until all processes know of it before anything follows.
 
@@ -162,19 +176,19 @@ def take_share(trainer: Trainer, plan: Plan) -> None:
     check_alike(trainer, plan)
     data.train = train
     if batch_norm:
-        plan.findings += _said_of_batch_norm(trainer)
+        plan.findings += _said_of_batch_norm(trainer, plan)
 
 
-def _said_of_batch_norm(trainer: Trainer) -> list[Finding]:
-    """What to know of statistics that each process takes of its own rows; refuse those that a CPU cannot share."""
+def _said_of_batch_norm(trainer: Trainer, plan: Plan) -> list[Finding]:
+    """What to know of statistics that each process takes of its own rows; refuse those that cannot be shared here."""
     norms = [one for one in trainer.model.modules() if isinstance(one, nn.modules.batchnorm._BatchNorm)]
     synced = [one for one in norms if isinstance(one, nn.SyncBatchNorm)]
-    device = trainer.runtime.device
-    if synced and device.type != "cuda":
-        raise ValueError(
-            f"SyncBatchNorm takes statistics over GPUs, and this trains on {device}. Leave BatchNorm as it is here, or "
-            "use GroupNorm, which needs no other rows."
-        )
+    if synced:
+        check_gpus(trainer.runtime.device)
+    train = plan.data.train
+    if isinstance(train, InMemoryLoader) and modes.trains_batch_norm(trainer.model, nn.SyncBatchNorm):
+        first, stop = train.bounds(train.num_batches - 1)  # the last batch, which may be the shortest
+        check_synced(stop - first, trainer.group.world)
     if len(synced) == len(norms):
         return []
     text = (

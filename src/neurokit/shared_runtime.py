@@ -77,12 +77,16 @@ class SharedRuntime(Runtime):
         if self.accumulate > 1:
             self._add_to_window(loss, weight)
             return
+        share: Tensor | float = self._rows / self._whole
         if isinstance(weight, str):
-            self.engine.share = float(self._rows > 0)
+            share = float(self._rows > 0)
         elif self._in_rows(weight) is None:
             own = torch.as_tensor(weight, device=self.device).detach().double() * (self._rows > 0)
             whole = self.group.add_up(own)
-            self.engine.share = torch.where(whole == 0, 0, own / whole)
+            share = torch.where(whole == 0, 0, own / whole)
+        if self.engine.adds_up_inside:
+            loss, share = loss * share, 1.0
+        self.engine.share = share
         (loss if self.scaler is None else self.scaler.scale(loss)).backward()
 
     def _add_to_window(self, loss: Tensor, weight: Tensor | float | str | None) -> None:

@@ -238,6 +238,12 @@ class Trainer:
                 "precision='fp16' scales the loss by what all gradients allow, and with strategy='fsdp' no process "
                 "sees them all. Pass precision='bf16', which needs no scaling."
             )
+        if any(isinstance(one.function, nn.Module) and [*one.function.parameters()] for one in self.criteria()):
+            raise ValueError(
+                "strategy='fsdp' divides the model's weights, and this loss has weights of its own, which would stay "
+                "whole and learn something else in each process. Make them part of the model, whose outputs a loss "
+                "without weights compares, or pass strategy='ddp'."
+            )
         if probe.has_lazy_parameters(self.model):
             raise ValueError(
                 "strategy='fsdp' divides weights, and lazy ones have no shape yet. Run the model once: model(x[:1])."
@@ -707,6 +713,8 @@ class Trainer:
                     return own.get(name)
                 case "optimizers", _, "state", name, _:
                     return parameters.get(name)
+                case "callbacks", _, "state", *_, name:  # weights that EMA, SWA or EarlyStopping keeps
+                    return own.get(name)
             return None
 
         return checkpoint.Division(like, self.group)

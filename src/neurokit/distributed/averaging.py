@@ -32,6 +32,8 @@ class Averaging:
 
     Attributes:
         share: What this process's gradients count in the sum.
+        adds_up_inside: Whether the backward pass of a layer adds up over the processes itself, as SyncBatchNorm's does:
+            then the share must be in the loss already.
     """
 
     divides_by_numbers = False
@@ -39,6 +41,7 @@ class Averaging:
     def __init__(self, group: Group, *, overlaps: bool, closes: Callable[[], bool]) -> None:
         self.group, self.overlaps, self._closes = group, overlaps, closes
         self.share: Tensor | float = 1.0
+        self.adds_up_inside = False
         self._reducer: DistributedDataParallel | None = None
         self._handles: list[Any] = []
         self._futures: list[Any] = []
@@ -59,6 +62,7 @@ class Averaging:
         """
         self.detach()
         self._module = module
+        self.adds_up_inside = any(isinstance(one, nn.SyncBatchNorm) for one in module.modules())
         tensors = [one.detach() for part in (module, *others) for one in (*part.parameters(), *part.buffers())]
         private.broadcast(tensors)
         self._handles = [one.register_step_pre_hook(self._before_step) for one in optimizers]

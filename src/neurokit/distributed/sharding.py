@@ -67,6 +67,7 @@ class Sharding:
 
     missing: tuple[str, ...] = ()
     divides_by_numbers = True  # a DTensor takes no tensor of another kind
+    adds_up_inside = False  # the share comes before any layer's backward pass
 
     def __init__(self, world: int) -> None:
         self.world = world

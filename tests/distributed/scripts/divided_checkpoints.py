@@ -76,8 +76,30 @@ assert second.history.history == straight.history.history
 other = trainer("fsdp")
 other.load(second.save(out / "saved"))
 assert equal(own(other), own(second))
+
+
+# What callbacks keep of the weights goes on too.
+def kept_by_callbacks(one, others=(), resume=None):
+    """Train with all that keep weights; return each one's: EMA's average, SWA's, and what EarlyStopping put back."""
+    swa, sees = nk.SWA(0), Sees()
+    best = nk.EarlyStopping(monitor="loss", mode="max", patience=9, restore_best_weights=True)  # the first epoch's
+    fit(one, epochs=3, resume=resume, callbacks=[nk.EMA(0.9), swa, best, sees, *others])
+    return [*sees.average, *(value.to_local() for value in swa.state_dict()["average"].values()), *own(one)]
+
+
+class Sees(nk.Callback):
+    order = 3  # EMA has put its average in
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.average = own(self.trainer)
+
+
+expected = kept_by_callbacks(trainer("fsdp"))
+with pytest.raises(RuntimeError, match="all of us fall"):
+    kept_by_callbacks(trainer("fsdp"), others=[Falls(), nk.ModelCheckpoint(out / "kept", save_every=8)])
+assert equal(kept_by_callbacks(trainer("fsdp"), resume=out / "kept"), expected)
 DTensor.full_tensor, torch.save, torch.load, pickle.load, pickle.dump = kept
-say("two to two: equal bits, mid-epoch, nothing gathered")
+say("two to two: equal bits, mid-epoch, nothing gathered, callbacks' weights too")
 
 # The files are torch's: its own reader takes them.
 found = {name: torch.zeros(value.shape, dtype=value.dtype) for name, value in second.model.state_dict().items()}

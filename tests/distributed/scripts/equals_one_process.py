@@ -4,7 +4,9 @@ import sys
 from functools import partial
 
 import numpy as np
+import pytest
 import torch
+from synced_norm import SyncedNorm
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
@@ -24,6 +26,11 @@ def data(rows=ROWS):
 def network():
     torch.manual_seed(1)
     return nn.Sequential(nn.Linear(COLUMNS, 16), nn.Tanh(), nn.Linear(16, CLASSES))
+
+
+def normed():
+    first, activation, last = network()
+    return nn.Sequential(first, SyncedNorm(16), activation, last)  # alone, both ranks hold the same rows: no difference
 
 
 class Rows(Dataset):
@@ -111,6 +118,7 @@ def main():
     alone, shared = compare("odd last batches", fit={"batch_size": 17, "epochs": 8})
     if "short" in sys.argv:
         finish(alone, shared)
+        refuse_a_short_last_batch()
         return
     compare("a rank without rows", fit={"batch_size": 34, "epochs": 15})
     compare("accumulated", trainer={"accumulate": 3})
@@ -124,6 +132,11 @@ def main():
     summed = {"loss": nn.CrossEntropyLoss(reduction="sum"), "optimizer": partial(torch.optim.SGD, lr=1e-3)}
     compare("a sum", trainer=summed)
     compare("a sum, accumulated", trainer=summed | {"accumulate": 2}, fit={"batch_size": 34})
+    sgd = {"optimizer": partial(torch.optim.SGD, lr=0.1), "metrics": ["accuracy"]}
+    uneven = {"batch_size": 17, "epochs": 3}
+    compare("synced norm", make=normed, trainer=sgd, fit=uneven)
+    compare("synced norm, weighted", make=normed, trainer=sgd, fit=uneven | {"sample_weight": weight})
+    compare("synced norm, accumulated", make=normed, trainer=sgd | {"accumulate": 2}, fit=uneven)
     own = {"metrics": ()}
     compare("own step", kind=OwnStep, trainer=own, fit={"batch_size": 17, "epochs": 8})
     compare("part by part", kind=PartByPart, trainer=own, fit={"batch_size": 17, "epochs": 8})
@@ -138,6 +151,19 @@ def main():
     )
 
     finish(alone, shared)
+
+
+def refuse_a_short_last_batch():
+    """Three ranks, and two rows left over: of data in memory known before a step, of a loader when it comes."""
+    x, y, _ = data(2 * 17 + 2)
+    loader = DataLoader(Rows(x, y), batch_size=17)
+    for given, batch_size, steps in (((x, y), 17, 0), ((loader,), None, 2)):
+        trainer = nk.Trainer(normed(), loss="cross_entropy", device="cpu")
+        with pytest.raises(ValueError, match="A batch of 2 rows leaves some of 3 processes none"):
+            trainer.fit(*given, batch_size=batch_size, verbose=0, checks=False)
+        assert trainer.state.step == steps
+    if trainer.group.is_first:
+        print("a short last batch is refused", flush=True)
 
 
 def finish(alone, shared):

@@ -65,6 +65,19 @@ compare("accumulated", accumulate=3)
 compare("weighted", fit={"sample_weight": weight})
 
 
+class Scaled(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(3))
+
+    def forward(self, outputs, targets):
+        return nn.functional.cross_entropy(outputs * self.scale, targets)
+
+
+with pytest.raises(ValueError, match="this loss has weights of its own"):
+    trainer("fsdp", loss=Scaled())
+
+
 class Falls(nk.Callback):
     def on_train_batch_end(self, batch, logs=None):
         if self.trainer.state.step == 5:
