@@ -37,6 +37,13 @@ class Group:
         """The ``torch.distributed`` group in which files are agreed on; ``None`` of one alone."""
         return None
 
+    def apart(self) -> Any:
+        """Return one more such group, for who agrees on files at the same time as others. Each must call it."""
+        return None
+
+    def leave(self, group: Any) -> None:
+        """Give up what ``apart`` returned."""
+
     def described(self) -> dict[str, int]:
         """What a run's record says of the processes; nothing of one alone."""
         return {"processes": self.world} if self.is_several else {}

@@ -625,10 +625,14 @@ class Trainer:
         """Return everything a run goes on from, from weights and optimizers to history and random streams."""
         return whole(self._own_state()) if self.shards else self._own_state()
 
-    def packed(self) -> checkpoint.Whole | checkpoint.Part:
-        """Return what a checkpoint of now is written from. Where weights are divided, that is this process's part."""
+    def packed(self, talk: Any = None) -> checkpoint.Whole | checkpoint.Part:
+        """Return what a checkpoint of now is written from. Where weights are divided, that is this process's part.
+
+        Args:
+            talk: The group in which the processes agree on its files; one of its own for who writes in a thread.
+        """
         if self.shards:
-            return checkpoint.pack_part(self._own_state(), self.group.rank, self.group.files)
+            return checkpoint.pack_part(self._own_state(), self.group.rank, talk or self.group.files)
         return checkpoint.pack(self.state_dict())
 
     def _own_state(self) -> dict[str, Any]:

@@ -108,6 +108,7 @@ class ModelCheckpoint(Callback):
         self._sound: dict[Path, Any] = {}  # the checkpoints that were verified
         self._failure: OSError | None = None  # why the last save failed; None if it did not
         self._writer: checkpoint.BackgroundWriter[_Tidied] = checkpoint.BackgroundWriter()
+        self._talk: Any = None  # in which the processes agree on this one's files, where each writes its part
         self._in_flight: _Remembered | None = None  # what to go back to if the save that is under way fails
 
     @property
@@ -141,6 +142,8 @@ class ModelCheckpoint(Callback):
         self.best, self._best_step, self._last_step = self.initial_value_threshold, None, None
         self._saved_at = self._failure = None
         self._claim_folder()
+        if self.trainer.shards:  # saves of several, and trainer.save, go on at the same time
+            self._talk = self.trainer.group.apart()
         self.trainer.signals.listen(*NOTICES)
 
     def _claim_folder(self) -> None:
@@ -245,7 +248,7 @@ class ModelCheckpoint(Callback):
         if best is not None:
             self.best, self._best_step = best, self._last_step
         try:
-            contents = self.trainer.packed()  # of several processes each gives its part
+            contents = self.trainer.packed(self._talk)  # of several processes each gives its part
             self._keep_folder()
             if self.trainer.group.is_first or self.trainer.shards:
                 work = self._work(self._last_step)
@@ -343,7 +346,9 @@ class ModelCheckpoint(Callback):
                 self._raise_failure()
         finally:
             self._writer.close()
-            self._is_ours = False
+            if self._talk is not None:
+                self.trainer.group.leave(self._talk)
+            self._is_ours, self._talk = False, None
             self._lock.release()
 
     def _raise_failure(self) -> None:

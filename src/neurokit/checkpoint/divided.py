@@ -103,10 +103,20 @@ class _Writer(StorageWriter):
         return True
 
     def prepare_local_plan(self, plan: SavePlan) -> SavePlan:
-        return plan
+        """Say which checkpoint this is a part of."""
+        return replace(plan, storage_data=self._name)
+
+    @property
+    def _name(self) -> str:
+        return "/".join(self.filling.place.parts[-2:])
 
     def prepare_global_plan(self, plans: list[SavePlan]) -> list[SavePlan]:
         """Make the folder, in the first process, and tell each where it is, and which of the parts it writes."""
+        if strange := {plan.storage_data for plan in plans} - {self._name}:
+            raise ValueError(
+                f"{self._name} was to be written, and other processes came with {', '.join(sorted(strange))}. All save "
+                "the same, in the same order: look for a save that depends on the rank."
+            )
         size = len(self.part.tree) + sum(map(_bytes, plans))
         with explained(self.filling.place, size):
             folder = str(self.filling.begin(size))

@@ -82,8 +82,16 @@ class Several(Group):
     def files(self) -> Any:
         """The group in which files are agreed on, beside what training says; made when all first ask for it."""
         if self._files is None:
-            self._files = dist.new_group(backend="gloo", timeout=environment.patience())
+            self._files = self.apart()
         return self._files
+
+    def apart(self) -> Any:
+        """Return a group of its own for what is said beside the others: in one, messages are told apart by order."""
+        return dist.new_group(backend="gloo", timeout=environment.patience())
+
+    def leave(self, group: Any) -> None:
+        """Give up what ``apart`` returned."""
+        dist.destroy_process_group(group)
 
     def add_up(self, tensor: Tensor) -> Tensor:
         """Return the sum of every process's tensor, on its device, which need not be waited for."""

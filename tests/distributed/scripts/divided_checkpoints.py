@@ -7,6 +7,7 @@ import pickle
 import signal
 import sys
 import threading
+import time
 import warnings
 from pathlib import Path
 
@@ -142,6 +143,39 @@ other.load(out / "late" / "step-00000003")
 assert equal(own(other), watches.seen[3])
 assert not equal(own(other), watches.seen[4])
 say("written while training goes on")
+
+
+# Several are written at a time, by each rank at its own pace, and nobody's parts come into another's.
+def slow(path, chunks):
+    if ("/a/" in str(path)) == (rank == 0):
+        time.sleep(0.2)
+    return write_file(path, chunks)
+
+
+class SavesToo(nk.Callback):
+    order = 3  # the others have begun
+
+    def __init__(self):
+        self.seen = {}
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.seen[self.trainer.state.step] = own(self.trainer)
+        if self.trainer.state.step == 4:
+            self.trainer.save(out / "meanwhile")
+
+
+divided.write_file = slow
+saves, one = SavesToo(), trainer("fsdp")
+fit(one, epochs=1, callbacks=[saves, *(nk.ModelCheckpoint(out / name, save_every=3) for name in "ab")])
+divided.write_file = write_file
+for folder, step in ((out / "a" / "step-00000003", 3), (out / "b" / "step-00000003", 3), (out / "meanwhile", 4)):
+    other = trainer("fsdp")
+    other.load(folder)
+    assert equal(own(other), saves.seen[step]), folder
+where = out / ("mine" if rank == 0 else "yours")
+with pytest.raises(ValueError, match=r"/mine was to be written, and other processes came with .*/yours"):
+    checkpoint.commit(where, one.packed(), replace=True)
+say("several at a time")
 
 
 # All take the same checkpoint, the one before where any rank finds its share of the newest damaged.
