@@ -732,6 +732,7 @@ class Trainer:
         }
         return {**state, "model": divided(self.model.state_dict(), state["model"]), "optimizers": optimizers}
 
+    @together
     def save(self, folder: str | Path) -> Path:
         """Save the whole trainer as a folder of safetensors and JSON, in one step; return the folder.
 
@@ -754,6 +755,7 @@ class Trainer:
         self.group.wait()
         return Path(folder)
 
+    @together
     def load(self, folder: str | Path, *, limits: checkpoint.Limits | None = None) -> None:
         """Take back what ``save``, or a ``ModelCheckpoint``, wrote: a checkpoint folder, or a run folder's newest.
 
@@ -771,6 +773,7 @@ class Trainer:
         self.history.load_state_dict(state["history"])
         self.record = RunRecord.from_json(state["record"], limits=limits)
 
+    @together
     def save_weights(self, path: str | Path) -> Path:
         """Save the model's weights and buffers as one safetensors file; return its path.
 

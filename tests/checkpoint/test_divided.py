@@ -131,6 +131,16 @@ def test_a_part_under_another_name_says_what_it_needs(tmp_path: Path) -> None:
         load_weights(path)
 
 
+def test_parts_may_be_links_as_caches_keep_them(tmp_path: Path) -> None:
+    write(tmp_path, {"w": (MATRIX[:3], [0, 0])}, {"w": (MATRIX[3:], [3, 0])})
+    links = tmp_path / "links"
+    links.mkdir()
+    for path in tmp_path.glob("*.safetensors"):
+        (links / path.name).symlink_to(path)
+
+    assert torch.equal(load_weights(min(links.iterdir()))["w"], MATRIX)
+
+
 def test_truth_values_that_are_neither_0_nor_1_become_1(tmp_path: Path) -> None:
     path = write(tmp_path, {"w": (torch.tensor([True, False]), [0])})
     path.write_bytes(path.read_bytes()[:-1] + b"\x02")

@@ -191,7 +191,11 @@ class Stored(NamedTuple):
 
 
 def read_divided(
-    paths: Sequence[Path], limits: Limits = LIMITS, like: Callable[[str, list[int]], Tensor | None] | None = None
+    paths: Sequence[Path],
+    limits: Limits = LIMITS,
+    like: Callable[[str, list[int]], Tensor | None] | None = None,
+    *,
+    follow: bool = False,
 ) -> dict[str, Tensor]:
     """Return the tensors that lie in several files, or in one, each whole or divided as another one is.
 
@@ -201,11 +205,12 @@ def read_divided(
         paths: The files.
         limits: What each may ask for.
         like: Given a tensor's name and shape, the ``DTensor`` whose division it takes; ``None`` for a whole one.
+        follow: Read links, too.
 
     Raises:
         CheckpointError: If a file is missing or not sound, or the parts of a tensor do not make it up.
     """
-    stored, aliases = _survey(paths, limits)
+    stored, aliases = _survey(paths, limits, follow)
     found = {name: _empty(one, None if like is None else like(name, one.shape)) for name, one in stored.items()}
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="torch.distributed is disabled")  # each reads what it needs alone
@@ -245,13 +250,13 @@ def _empty(stored: Stored, like: Tensor | None) -> Tensor:
     )
 
 
-def _survey(paths: Iterable[Path], limits: Limits) -> tuple[dict[str, Stored], dict[str, str]]:
+def _survey(paths: Iterable[Path], limits: Limits, follow: bool) -> tuple[dict[str, Stored], dict[str, str]]:
     """Return what files hold together, by name, and the further names of shared tensors, each with the first."""
     stored: dict[str, Stored] = {}
     aliases: dict[str, str] = {}
     for path in paths:
         try:
-            header = read_header(path, limits)
+            header = read_header(path, limits, follow=follow)
         except FileNotFoundError:
             raise CheckpointError(f"{path} is missing, and what lies beside it is not whole without it.") from None
         aliases |= header.aliases

@@ -161,13 +161,13 @@ class Header(NamedTuple):
     offsets: dict[str, list[int]] | None
 
 
-def read_header(path: Path, limits: Limits | None = None) -> Header:
+def read_header(path: Path, limits: Limits | None = None, *, follow: bool = False) -> Header:
     """Return what a safetensors file holds, checked whole, without a tensor of it.
 
     Raises:
         CheckpointError: If it is not sound.
     """
-    with open_regular(path) as file:
+    with open_regular(path, follow=follow) as file:
         try:
             return _read_header(file, os.fstat(file.fileno()).st_size, limits or LIMITS)
         except ValueError as error:

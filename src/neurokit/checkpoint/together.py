@@ -44,7 +44,9 @@ def read_together(folder: StrPath, division: Division, *, limits: Limits | None 
     """
     group, limits = division.group, limits or LIMITS
     named = standing(Path(folder).expanduser(), META)
-    is_named, found = group.gather(_listed(named) if group.is_first else None)[0]
+    is_named, found, failure = group.gather(_listed(named) if group.is_first else None)[0]
+    if failure is not None:
+        raise failure
     for path in found:
         files, failure = _verified(path, group, limits)
         if failure is None:
@@ -56,10 +58,13 @@ def read_together(folder: StrPath, division: Division, *, limits: Limits | None 
     return None
 
 
-def _listed(folder: Path) -> tuple[bool, list[Path]]:
-    """Tell whether a folder is itself a checkpoint, and return the checkpoints to try, one after the other."""
-    is_named = (folder / META).exists()
-    return is_named, [folder] if is_named else [path for _, path in steps(folder)]
+def _listed(folder: Path) -> tuple[bool, list[Path], OSError | None]:
+    """Tell whether a folder is itself a checkpoint, which checkpoints to try one after the other, or why it cannot."""
+    try:
+        is_named = (folder / META).exists()
+        return is_named, [folder] if is_named else [path for _, path in steps(folder)], None
+    except OSError as error:
+        return False, [], error
 
 
 def _verified(path: Path, group: Group, limits: Limits) -> tuple[dict[str, Any], Exception | None]:

@@ -75,7 +75,7 @@ def load_weights(path: StrPath, *, limits: Limits | None = None) -> dict[str, Te
         return tensors
     from neurokit.checkpoint.divided import read_divided  # a second, which a whole file does not cost
 
-    return read_divided(siblings(path), limits or LIMITS)
+    return read_divided(siblings(path), limits or LIMITS, follow=True)
 
 
 _KERAS = "Load it in Keras and save its arrays with safetensors.numpy.save_file"

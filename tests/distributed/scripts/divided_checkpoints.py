@@ -178,6 +178,17 @@ with pytest.raises(ValueError, match=r"/mine was to be written, and other proces
 say("several at a time")
 
 
+# What keeps the first from looking is told to all.
+def unreadable(folder):
+    return False, [], PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+
+
+with pytest.MonkeyPatch.context() as patch:
+    patch.setattr("neurokit.checkpoint.together._listed", unreadable if rank == 0 else None)
+    with pytest.raises(PermissionError):
+        trainer("fsdp").load(out / "a")
+
+
 # All take the same checkpoint, the one before where any rank finds its share of the newest damaged.
 path = out / "late" / "step-00000006" / parts[-1]
 content = path.read_bytes()
