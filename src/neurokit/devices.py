@@ -7,6 +7,7 @@ import os
 import platform
 import statistics
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,6 +125,25 @@ def pinned(tensor: Tensor) -> Tensor:
 def copying_stream(device: torch.device) -> torch.Stream:
     """Return the stream beside the computing one, on which batches come to a device: memory is kept for each stream."""
     return torch.Stream(device)
+
+
+class Brake:
+    """Keeps Python from getting further ahead of a device than some calls: what it queues takes memory.
+
+    Args:
+        device: One with streams.
+        ahead: How many calls the device may be behind.
+    """
+
+    def __init__(self, device: torch.device, ahead: int) -> None:
+        self.device, self.ahead = device, ahead
+        self._reached: deque[torch.Event] = deque()
+
+    def __call__(self) -> None:
+        """Note what is queued by now, and wait while the device is too far behind."""
+        self._reached.append(torch.accelerator.current_stream(self.device).record_event())
+        if len(self._reached) > self.ahead:
+            self._reached.popleft().synchronize()
 
 
 class Arriving:

@@ -49,6 +49,11 @@ def launch() -> Launch:
     return run
 
 
+@pytest.fixture
+def port() -> int:
+    return free_port()
+
+
 def free_port() -> int:
     """A port of this machine that nobody listens at."""
     with socket.socket() as one:

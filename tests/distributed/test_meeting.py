@@ -1,6 +1,5 @@
 """Processes that are started anew meet each other, and not what those before them have left."""
 
-import socket
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -17,12 +16,6 @@ WORLD = 4
 @pytest.fixture
 def store():
     return TCPStore("127.0.0.1", 0, is_master=True, timeout=timedelta(seconds=10), wait_for_workers=False)
-
-
-def unused_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 def client(server):
@@ -63,8 +56,8 @@ def test_a_process_names_the_first_where_that_does_not_come(monkeypatch):
 
 
 @pytest.mark.parametrize("rank", [0, 1])
-def test_where_the_first_process_keeps_the_store_those_who_came_are_told_that_not_all_did(rank, monkeypatch):
-    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(unused_port()), "RANK": str(rank), "WORLD_SIZE": "2"}
+def test_where_the_first_process_keeps_the_store_those_who_came_are_told_that_not_all_did(rank, port, monkeypatch):
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "RANK": str(rank), "WORLD_SIZE": "2"}
     for name, value in (place | {"NEUROKIT_TIMEOUT": "1"}).items():
         monkeypatch.setenv(name, value)
     with pytest.raises(RuntimeError, match="Of 2 processes, one or more did not come to train within 1 s"):

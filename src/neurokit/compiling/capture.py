@@ -114,10 +114,10 @@ def held_by_modules(model: nn.Module) -> Held:
         [('1', 'running_mean'), ('1', 'running_var'), ('1', 'num_batches_tracked')]
     """
     return {
-        (path, name): [one.data_ptr() for one in tensors_in(value)]
+        (path, name): [one.data_ptr() for one in tensors]
         for path, module in model.named_modules()
         for name, value in _attributes(module).items()
-        if tensors_in(value)
+        if (tensors := tensors_in(value))
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor
 
 from neurokit.data.arrays import Column
-from neurokit.devices import free_memory, has_streams, located, sent
+from neurokit.devices import Brake, free_memory, has_streams, located, sent
 from neurokit.layout import laid_out
 
 _BLOCKS_AHEAD = 2  # on their way to a device
@@ -20,8 +19,8 @@ SHARE = 0.25  # of the device's free memory, which rows may take for a fit
 class Gathering:
     """Picks rows of every column: where the column is, and brings them to the device where one is given.
 
-    Row numbers are sent once for all columns, and rows that stay on the host once for all batches of a block. Nothing
-    waits for the device: what is sent lies in pinned memory.
+    Row numbers are sent once for all columns, and rows that stay on the host once for all batches of a block, out of
+    pinned memory, where they lie until they are there: no more than some blocks at a time.
 
     Args:
         columns: What is picked from.
@@ -37,7 +36,7 @@ class Gathering:
         self, columns: Sequence[Column], device: torch.device | None = None, channels: frozenset[int] = frozenset()
     ) -> None:
         self.columns, self.device, self.channels = columns, device, channels
-        self._sending: deque[torch.Event] = deque()
+        self._brake = None if device is None or not has_streams(device) else Brake(device, _BLOCKS_AHEAD)
 
     def __call__(self, rows: Tensor) -> list[Tensor]:
         """Return the rows at these numbers, a tensor for each column."""
@@ -49,23 +48,9 @@ class Gathering:
                 numbers[place] = sent(rows, place)
             part = self._picked(column, numbers[place])
             picked.append(laid_out(part, self.channels) if self.channels else part)
-        if self._sends:
+        if self._brake is not None and any(_on_host(column) for column in self.columns):
             self._brake()
         return picked
-
-    @property
-    def _sends(self) -> bool:
-        """Whether rows leave the host for a device that works while Python goes on."""
-        if self.device is None or not has_streams(self.device):
-            return False
-        return any(not isinstance(column, Tensor) or column.device.type == "cpu" for column in self.columns)
-
-    def _brake(self) -> None:
-        """Wait while the device is some blocks behind: what is sent lies in pinned memory until it is there."""
-        assert self.device is not None
-        self._sending.append(torch.accelerator.current_stream(self.device).record_event())
-        if len(self._sending) > _BLOCKS_AHEAD:
-            self._sending.popleft().synchronize()
 
     def _picked(self, column: Column, rows: Tensor) -> Tensor:
         device = self.device
@@ -81,6 +66,10 @@ class Gathering:
         if self.device is not None:
             return self.device == located(device)
         return all(isinstance(column, Tensor) and column.device == located(device) for column in self.columns)
+
+
+def _on_host(column: Column) -> bool:
+    return not isinstance(column, Tensor) or column.device.type == "cpu"
 
 
 class Store:

@@ -11,7 +11,7 @@ import torch
 from neurokit.data.batch import Batch
 from neurokit.data.sources import Loader
 from neurokit.data.streams import StreamLoader
-from neurokit.devices import copying_stream, has_streams, pinned
+from neurokit.devices import Brake, copying_stream, has_streams, pinned
 from neurokit.tree import map_tensors, tensors_in
 
 Item = TypeVar("Item")
@@ -52,7 +52,7 @@ class Prefetch:
         self.loader, self.place, self.device = loader, place, device
         self.reads_ahead = not (isinstance(loader, StreamLoader) and loader.is_users_own)
         self._stream = copying_stream(device)
-        self._steps: deque[torch.Event] = deque()
+        self._brake = Brake(device, _STEPS_AHEAD)
 
     def batches(self, data_pass: int | None = None, start: int = 0) -> Iterator[Batch]:
         """Yield the batches of one pass, from batch ``start`` on, on the device."""
@@ -76,9 +76,7 @@ class Prefetch:
             present.wait_event(copy.done)
             for tensor in tensors_in(copy.batch):
                 tensor.record_stream(present)  # or its memory might be written to while a step reads it
-        self._steps.append(present.record_event())
-        if len(self._steps) > _STEPS_AHEAD:
-            self._steps.popleft().synchronize()
+        self._brake()
         return copy.batch
 
 
