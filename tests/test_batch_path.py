@@ -100,13 +100,13 @@ def test_a_batch_passes_through_exactly_these_functions():
         ("step.py", "require_gradient"),
         ("runtime.py", "backward"),
         ("runtime.py", "step"),
+        ("stepping.py", "update"),
         ("step.py", "step_logs"),
         ("task.py", "labels"),
         ("data/batch.py", "count_rows"),
         ("means.py", "add"),
         ("state.py", "end_batch"),
         ("loop.py", "epoch"),
-        ("loop.py", "_one_pass"),
         ("data/memory.py", "batches"),
     ]
 

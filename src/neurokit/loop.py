@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from itertools import islice
+from itertools import count, islice, repeat
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 from neurokit import failures, modes
 from neurokit.callbacks.hooks import Hooks
 from neurokit.data.batch import Batch, count_rows
+from neurokit.data.memory import InMemoryLoader
 from neurokit.data.prefetch import arriving
 from neurokit.data.sources import Loader
 from neurokit.devices import Arriving, has_streams, sent
@@ -75,27 +76,27 @@ def fit(trainer: Trainer, train: Feed, validation: Loader | None, hooks: Hooks, 
 def train_epoch(trainer: Trainer, train: Feed, hooks: Hooks) -> dict[str, float]:
     """Train on this epoch's batches, from where the state stands; return the epoch's means and metrics."""
     state, runtime, means = trainer.state, trainer.runtime, trainer.means
-    trainer.begin_steps()
-    step = trainer.train_step
     before, after = hooks.hears("on_train_batch_begin"), hooks.hears("on_train_batch_end")
+    in_memory = isinstance(train.loader, InMemoryLoader)  # others run code of a Dataset or a loader
     running = BatchLogs(trainer.means, trainer.metrics)
-    for batch, closes in train.epoch():
-        if before:
-            hooks.fire("on_train_batch_begin", state.batch, running)
-        runtime.closes = closes
-        try:
-            logs = step(batch)
-        except (RuntimeError, MemoryError) as error:
-            if note := failures.out_of_memory(error, batch, runtime.accumulate):
-                error.add_note(note)
-            raise
-        means.add(logs, count_rows(batch.x))
-        state.end_batch(closes)
-        if after:
-            hooks.fire("on_train_batch_end", state.batch - 1, running)
-            _refuse_keras_flag(trainer)
-        if state.stop_reason is not None:
-            break
+    with trainer.steps(alone=in_memory and hooks.are_ours("on_train_batch_begin", "on_train_batch_end")) as step:
+        for batch, closes in train.epoch():
+            if before:
+                hooks.fire("on_train_batch_begin", state.batch, running)
+            runtime.closes = closes
+            try:
+                logs = step(batch)
+            except (RuntimeError, MemoryError) as error:
+                if note := failures.out_of_memory(error, batch, runtime.accumulate):
+                    error.add_note(note)
+                raise
+            means.add(logs, count_rows(batch.x))
+            state.end_batch(closes)
+            if after:
+                hooks.fire("on_train_batch_end", state.batch - 1, running)
+                _refuse_keras_flag(trainer)
+            if state.stop_reason is not None:
+                break
     if trainer.signals.requested is not None:
         return {}
     runtime.abandon_window()
@@ -194,9 +195,7 @@ class Feed:
 
     def _one_pass(self) -> Iterator[tuple[int, int, Batch]]:
         state = self.trainer.state
-        epoch, start = state.epoch, state.batch
-        for index, batch in enumerate(self._batches(epoch, start), start):
-            yield epoch, index, batch
+        return zip(repeat(state.epoch), count(state.batch), self._batches(state.epoch, state.batch), strict=False)
 
     def _cut_batches(self) -> Iterator[tuple[int, int, Batch]]:
         state = self.trainer.state

@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from neurokit.arguments import check_choice
 from neurokit.devices import has_streams
+from neurokit.stepping import update
 from neurokit.tree import map_tensors
 
 Precision = Literal["fp32", "bf16", "fp16"]
@@ -115,7 +116,7 @@ class Runtime:
             nn.utils.clip_grad_norm_(self._parameters, self.max_grad_norm)
         for optimizer in optimizers:
             if self.scaler is None:
-                optimizer.step()
+                update(optimizer)
             else:
                 self.scaler.step(optimizer)
         if self.scaler is not None:

@@ -8,8 +8,8 @@ import logging
 import math
 import signal
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -925,10 +925,22 @@ class Trainer:
         self.metrics.reset()
         self._epoch_began = time.perf_counter()
 
-    def begin_steps(self) -> None:
-        """Take up parameter groups that callbacks changed, before the first step that uses them."""
+    @contextmanager
+    def steps(self, alone: bool) -> Iterator[Callable[[Batch], Mapping[str, Any]]]:
+        """The steps of an epoch: what takes one, with the parameter groups as callbacks have left them.
+
+        Args:
+            alone: No callback or loader of the user's runs between them; whether a method of theirs does is seen here.
+        """
         self.runtime.prepare(self.steppers)
-        if self._compiled is not None:
+        if self._compiled is None:
+            yield self.train_step
+            return
+        own = any(getattr(self, name) != getattr(Trainer, name).__get__(self) for name in ("train_step", "place"))
+        self._compiled.refresh(alone and not own)
+        try:
+            yield self.train_step
+        finally:
             self._compiled.refresh()
 
     def end_epoch(self, epoch: int, logs: dict[str, float]) -> None:

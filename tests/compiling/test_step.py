@@ -12,7 +12,9 @@ from torch import nn
 
 import neurokit as nk
 from neurokit import Trainer
+from neurokit.compiling.program import Program, changes_tensors_only
 from neurokit.compiling.step import AS_IT_IS
+from neurokit.data.batch import Batch
 
 pytestmark = [
     pytest.mark.slow,
@@ -340,3 +342,146 @@ def test_a_second_fit_goes_on_with_the_program() -> None:
 
     assert said(compiled) == ""
     check_equal(plain, compiled, 2e-5)
+
+
+class Scaled(nn.Module):
+    """Multiplies by a number that a program takes as it finds it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear, self.scale = nn.Linear(6, 1), 1.0
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.linear(x) * self.scale
+
+
+class AtBatch(nk.Callback):
+    """Changes the model in the middle of an epoch, before any batch that is neither its first nor its last."""
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self.trainer.model.scale = 0.5 + 0.5 * (batch < 4)
+
+
+class AtEpoch(nk.Callback):
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.trainer.model.scale = 1 / (1 + epoch)
+
+
+class Changing(Trainer):
+    def train_step(self, batch: Any) -> Any:
+        self.model.scale = 0.5 + 0.5 * (self.state.batch < 4)
+        return super().train_step(batch)
+
+
+class Listener(nk.Callback):
+    """Hears of every batch, and could change anything."""
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        pass
+
+
+class Rows(torch.utils.data.Dataset[tuple[torch.Tensor, torch.Tensor]]):
+    """Has code of its own, which runs between two steps."""
+
+    def __len__(self) -> int:
+        return len(X)
+
+    def __getitem__(self, row: int) -> tuple[torch.Tensor, torch.Tensor]:
+        return X[row], Y[row]
+
+
+@pytest.mark.parametrize(
+    "options", [{"callbacks": [AtBatch]}, {"callbacks": [AtEpoch]}, {"kind": Changing}], ids=["batch", "epoch", "step"]
+)
+def test_what_somebody_changes_between_two_steps_is_seen(options: dict[str, Any]) -> None:
+    model = Scaled()
+    plain, compiled = fitted(model, False, **options), fitted(model, True, **options)
+
+    assert "made in" in said(compiled)
+    check_equal(plain, compiled, 2e-5)
+    untouched = fitted(model, False)
+    assert not torch.allclose(plain.model.linear.weight, untouched.model.linear.weight)  # the change matters
+
+
+@pytest.mark.parametrize(
+    ("options", "looks"),
+    [
+        ({}, 2 + 1), ({"callbacks": [one_cycle]}, 4 + 1), ({"callbacks": [nk.EMA]}, 2 + 1), ({"accumulate": 3}, 8 + 6),
+        ({"callbacks": [Listener]}, 6 + 6), ({"kind": OwnStep}, 6 + 6), ({"data": [Rows()]}, 6 + 6),
+    ],
+    ids=["alone", "schedule", "average", "windows", "callback", "step", "dataset"],
+)  # fmt: skip
+def test_a_program_is_looked_at_once_an_epoch_where_nothing_changes_between(
+    options: dict[str, Any], looks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The program runs for 5 batches of the second epoch and 6 of the third; each compilation takes two looks."""
+    torch._dynamo.reset()  # it remembers which numbers other trainers changed
+    taken: list[int] = []
+    make = torch.compile
+
+    def compile(function: Any, **given: Any) -> Any:
+        guarded = make(function, **given)
+        return lambda *arguments: (taken.append(1), guarded(*arguments))[1]
+
+    monkeypatch.setattr(torch, "compile", compile)
+    options = {"kind": Trainer, "data": [X, Y], "callbacks": [], "accumulate": 1, **options}
+    torch.manual_seed(0)
+    trainer = options["kind"](
+        mlp(), loss="mse", optimizer="adam", device="cpu", compile=True, accumulate=options["accumulate"]
+    )
+    trainer.fit(*options["data"], batch_size=10, epochs=3, callbacks=[one() for one in options["callbacks"]], verbose=0)
+
+    assert "made in" in said(trainer)
+    assert len(taken) == looks
+
+
+def changes(function: Any) -> bool:
+    return not changes_tensors_only(function.__code__)
+
+
+def test_code_that_may_change_anything_but_tensors_is_recognised() -> None:
+    def attribute(batch: Any) -> None:
+        batch.x = 1
+
+    def global_one() -> None:
+        global X
+        X = None
+
+    def cell() -> Any:
+        inner = None
+
+        def sets() -> None:
+            nonlocal inner
+            inner = 1
+
+        return sets
+
+    def gradients(batch: Any) -> None:
+        batch.x.grad = batch.y
+
+    ways: list[Any] = [
+        attribute, global_one, cell(), lambda batch: batch.x.append(1), lambda batch: setattr(batch, "x", 1),
+        lambda batch: batch.state.update(x=1), lambda batch: batch.state.__setitem__("x", 1),
+    ]  # fmt: skip
+    assert all(map(changes, ways))
+    assert not any(map(changes, [gradients, lambda batch: batch.state["x"].grad, lambda batch: [batch.x, *batch.y]]))
+
+
+def test_what_runs_again_is_what_ran_last_and_not_what_was_compiled_last() -> None:
+    holder = Batch(x=True)  # a name that programs read
+
+    def signed(x: torch.Tensor) -> torch.Tensor:
+        return x if holder.x else -x
+
+    def set_sign(is_positive: bool) -> None:
+        nonlocal holder
+        holder = Batch(x=is_positive)
+
+    program, one = Program(signed), torch.ones(2)
+    assert [float(program(one)[0]), set_sign(False), float(program(one)[0])] == [1, None, -1]
+    set_sign(True)
+    assert float(program.again(one)[0]) == 1
+    set_sign(False)  # of which nothing is known, as long as nobody says it
+    assert float(program.again(one)[0]) == 1
+    program.forget()
+    assert float(program.again(one)[0]) == -1

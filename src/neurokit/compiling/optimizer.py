@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import inspect
+import operator
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch._dynamo import mark_static_address
 from torch.optim import Optimizer
-from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
+from neurokit.stepping import has_own_step, has_step_hooks
 from neurokit.tree import tensors_in
 
 _TESTED = ("momentum", "dampening", "weight_decay")
 _IN_A_PROGRAM = {"capturable": True, "fused": False, "foreach": None}  # the count of steps stays a tensor
+
+
+class CannotFollowError(Exception):
+    """A setting changed that a program cannot read anew; the text is why, as part of a sentence."""
 
 
 class StandIn:
@@ -66,22 +71,33 @@ class StandIn:
         """Tell whether the optimizer still has the state and the groups that this stands in for."""
         return self.optimizer.state is self._state and _members(self.optimizer) == self._members
 
-    def follow(self) -> str | None:
-        """Take over what a schedule or a callback has set since the last step; return why that cannot be, if so."""
+    def follow(self) -> bool:
+        """Take over what a schedule or a callback has set since the last step.
+
+        Returns:
+            Whether a program relies on something else now: on a tensor, where it read a number.
+
+        Raises:
+            CannotFollowError: If a program cannot.
+        """
         now = [group[name] for group, _, name in self._settings]
-        if now != self._seen:
-            for (group, traced, name), before, value in zip(self._settings, self._seen, now, strict=True):
-                if value != before:
-                    if name in _TESTED:
-                        return reason_against_change(self.optimizer, name)
-                    traced[name] = self._filled(traced[name], value, group)
-            self._seen = now
-        return None
+        if now == self._seen:
+            return False
+        is_other = False
+        for (group, traced, name), before, value in zip(self._settings, self._seen, now, strict=True):
+            if value != before:
+                if name in _TESTED:
+                    raise CannotFollowError(reason_against_change(self.optimizer, name))
+                held, traced[name] = traced[name], self._filled(traced[name], value, group)
+                is_other = is_other or traced[name] is not held
+        self._seen = now
+        return is_other
 
     def _filled(self, held: Any, value: Any, group: dict[str, Any]) -> Any:
         """What a program reads a changed setting from: the tensor it reads already, or from now on a tensor."""
         if isinstance(value, tuple):
-            return tuple(self._filled(one, other, group) for one, other in zip(held, value, strict=True))
+            filled = tuple(self._filled(one, other, group) for one, other in zip(held, value, strict=True))
+            return held if all(map(operator.is_, filled, held)) else filled
         return held.fill_(value) if isinstance(held, Tensor) else self._as_tensor(value, group)
 
     def _as_tensor(self, value: float, group: dict[str, Any]) -> Tensor:
@@ -120,14 +136,9 @@ def reason_against_change(optimizer: Optimizer, name: str) -> str:
 def reason_against(optimizer: Optimizer) -> str | None:
     """Return why an optimizer's update cannot be part of a program, in words; ``None`` where nothing is known."""
     name = type(optimizer).__name__
-    hooks = (
-        optimizer._optimizer_step_pre_hooks, optimizer._optimizer_step_post_hooks, _global_optimizer_pre_hooks,
-        _global_optimizer_post_hooks,
-    )  # fmt: skip
-    if any(hooks):
+    if has_step_hooks(optimizer):
         return f"{name} has step hooks, which a program would not call"
-    own = vars(optimizer).get("step")
-    if own is not None and not getattr(own, "_wrapped_by_lr_sched", False):
+    if has_own_step(optimizer):
         return f"step was replaced on this {name}"
     return None
 

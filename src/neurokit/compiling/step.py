@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -20,9 +20,9 @@ from neurokit.compiling.capture import (
     keep_rebound,
     reason_against_capture,
 )
-from neurokit.compiling.optimizer import StandIn, reason_against, reason_against_change, tested
+from neurokit.compiling.optimizer import CannotFollowError, StandIn, reason_against, reason_against_change, tested
+from neurokit.compiling.program import Program
 from neurokit.compiling.refusals import REFUSED, told
-from neurokit.compiling.rewriting import InKernels
 from neurokit.data.batch import Batch, count_rows
 from neurokit.diagnostics import Finding
 from neurokit.places import line_of
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 
 AS_IT_IS = 8  # steps of every fit that run uncompiled: optimizers make their state, and it is seen how long they take
 _MEASURED = 8  # compiled steps that are timed
-_NOBODY_CHANGES = ("G['__import_torch", "G['__import_neurokit", "G['__builtins")
 
 
 class CompiledStep:
@@ -55,7 +54,8 @@ class CompiledStep:
 
     def __init__(self, trainer: Trainer) -> None:
         self._trainer = trainer
-        self._program: Callable[[Batch], tuple[Any, ...]] | None = None
+        self._program: Program | Captured | None = None
+        self._alone = False
         self._stand_ins: list[StandIn] = []
         self._refused = False
         self._captures = trainer.runtime.device.type in CAPTURED
@@ -86,9 +86,10 @@ class CompiledStep:
             return self._timed(self._before, self._as_it_is, batch)
         if self._program is None:
             return self._compiled(batch)
-        for one in self._stand_ins:
-            if why := one.follow():
-                return self._refuse(why, batch)
+        try:
+            self._follow()
+        except CannotFollowError as error:
+            return self._refuse(str(error), batch)
         if self._compiling is None:
             return self._run(batch)
         output = self._timed(self._after, self._run, batch)
@@ -96,10 +97,18 @@ class CompiledStep:
             self.tell()
         return output
 
-    def refresh(self) -> None:
-        """Forget a program whose optimizer got another state or other parameters, as when layers are unfrozen."""
+    def refresh(self, alone: bool = False) -> None:
+        """Forget a program whose optimizer got another state or other parameters, as when layers are unfrozen.
+
+        Args:
+            alone: Nobody's code runs between the steps until this is called again: what a program relies on is looked
+                at once.
+        """
+        self._alone = alone
         if not all(one.is_current() for one in self._stand_ins):
             self._program, self._stand_ins = None, []
+        if isinstance(self._program, Program):
+            self._program.forget()
 
     def end(self) -> None:
         """A fit ends."""
@@ -155,9 +164,9 @@ class CompiledStep:
         self._held = None
         if self._captures:
             self._held = held_by_modules(self._trainer.model)
-            self._program = Captured(_program(self._trainer.learn, traced, Captured.OPTIONS))
+            self._program = Captured(Program(_step(self._trainer.learn, traced), **Captured.OPTIONS))
         else:
-            self._program = _program(self._trainer.learn, traced, {})
+            self._program = Program(_step(self._trainer.learn, traced))
 
     def _leave_uncaptured(self, reason: str) -> None:
         self._captures = False
@@ -180,16 +189,20 @@ class CompiledStep:
             self._leave_uncaptured(self._program.skipped)
         return output
 
+    def _follow(self) -> None:
+        changes = [one.follow() for one in self._stand_ins]
+        if any(changes) and isinstance(self._program, Program):
+            self._program.forget()
+
     def _called(self, batch: Batch) -> StepOutput:
-        assert self._program is not None
         try:
-            return StepOutput(*self._program(batch))
+            return self._output(batch)
         except REFUSED:
             pass  # it has to be compiled, or compiled anew, for which the compiler must see backward()
         began = time.perf_counter()
         try:
             with torch._dynamo.config.patch(trace_autograd_ops=True):
-                output = StepOutput(*self._program(batch))
+                output = self._output(batch)
         except REFUSED as error:
             place = line_of(error)
             reason = told(error) + (f", at {place}" if place else "")
@@ -199,6 +212,13 @@ class CompiledStep:
             return output
         return self._refuse(reason, batch)
 
+    def _output(self, batch: Batch) -> StepOutput:
+        program = self._program
+        assert program is not None
+        if self._alone and isinstance(program, Program):
+            return StepOutput(*program.again(batch))
+        return StepOutput(*program(batch))
+
     def _refuse(self, reason: str, batch: Batch) -> StepOutput:
         self._refused, self._program, self._stand_ins, self._compiling = True, None, [], None
         self._trainer.tell(
@@ -207,9 +227,7 @@ class CompiledStep:
         return self._as_it_is(batch)
 
 
-def _program(
-    learn: Callable[..., StepOutput], optimizers: tuple[Any, ...], more: dict[str, Any]
-) -> Callable[[Batch], tuple[Any, ...]]:
+def _step(learn: Callable[..., StepOutput], optimizers: tuple[Any, ...]) -> Callable[[Batch], tuple[Any, ...]]:
     def step(batch: Batch) -> tuple[Any, ...]:
         output = learn(batch, optimizers)
         assert output.loss is not None  # learn has seen to it
@@ -217,20 +235,7 @@ def _program(
         detached = map_tensors(Tensor.detach, output.predictions)
         return output.loss.detach(), detached, output.targets, output.weight, parts  # torch 2.11 returns no StepOutput
 
-    step.__code__ = step.__code__.replace()  # torch keeps programs, and counts them, by code: each trainer has its own
-    options: dict[str, Any] = {
-        "guard_filter_fn": _watched,
-        "size_asserts": False,  # of sizes that guards have seen to
-        "post_grad_custom_post_pass": InKernels(),
-        "fallback_random": torch.are_deterministic_algorithms_enabled(),  # the masks of dropout that eager steps draw
-        **more,
-    }
-    return torch.compile(step, fullgraph=True, options=options)
-
-
-def _watched(guards: Sequence[Any]) -> list[bool]:
-    """Tell which of the things a program relies on are looked at before each step: all but libraries and our code."""
-    return [not (guard.is_global and guard.name.startswith(_NOBODY_CHANGES)) for guard in guards]
+    return step
 
 
 def _reason_against(runtime: Runtime) -> str | None:

@@ -1,0 +1,102 @@
+"""Program: a function that ``torch.compile`` made fast, and what is looked at before it runs."""
+
+from __future__ import annotations
+
+import dis
+from collections.abc import Callable, Sequence
+from types import CodeType, FunctionType
+from typing import Any
+
+import torch
+from torch._C._dynamo.eval_frame import _debug_get_cache_entry_list
+
+from neurokit.compiling.rewriting import InKernels
+
+_NOBODY_CHANGES = ("G['__import_torch", "G['__import_neurokit", "G['__builtins")
+_PROGRAM = "__compiled_fn_"
+_READ = {  # what torch's code may name, and change nothing: where tensors are, and its own helpers that read
+    "__self__", "model", "_modules", "_parameters", "_buffers", "runtime", "_window_weight", "criterion", "_reduced",
+    "function", "x", "y", "weight", "state", "param_groups", "grad", "__import_torch_dot__dynamo_dot_utils",
+    "dict_keys_getitem", "record_pregraph_bytecode_enter", "record_pregraph_bytecode_exit",
+    "torch", "_as_tensor_fullprec",
+}  # fmt: skip
+
+
+class Program:
+    """Calls a function as one program of ``torch.compile``.
+
+    Before each call torch looks at all that the program relies on, which are 200 things for a small net, and enters
+    and leaves its compiler: as long as the program itself takes. Nothing of that is needed where nothing can have
+    changed: where nobody's code has run since the last look, which the caller must know, and the program changes
+    tensors only. Such a call is ``again``.
+
+    Args:
+        function: What is compiled; it refers to what it works on by its closure.
+        options: For the compiler, besides our own.
+
+    Raises:
+        torch._dynamo.exc.Unsupported: In a call, before anything is computed, if it cannot be one program.
+    """
+
+    def __init__(self, function: Callable[..., Any], **options: Any) -> None:
+        function.__code__ = function.__code__.replace()  # torch keeps programs by code: each has its own
+        self._function = function
+        options = {
+            "guard_filter_fn": _watched,
+            "size_asserts": False,  # of sizes that guards have seen to
+            "post_grad_custom_post_pass": InKernels(),
+            "fallback_random": torch.are_deterministic_algorithms_enabled(),  # the dropout that eager steps draw
+            **options,
+        }
+        self._guarded = torch.compile(function, fullgraph=True, options=options)
+        self._known: Callable[..., Any] | None = None
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call it, after a look at what it relies on; compile it where that has changed."""
+        return self._guarded(*arguments)
+
+    def again(self, *arguments: Any) -> Any:
+        """Call it, without a look where one was taken since the last ``forget``.
+
+        Args:
+            arguments: Tensors of the same shapes and kinds as in the call before.
+        """
+        if self._known is not None:
+            return self._known(*arguments)
+        result = self._guarded(*arguments)
+        code = _debug_get_cache_entry_list(self._function.__code__)[0].code  # the first is what ran last
+        if changes_tensors_only(code):
+            function = self._function
+            self._known = FunctionType(code, function.__globals__, function.__name__, None, function.__closure__)
+        return result
+
+    def forget(self) -> None:
+        """Take another look before the next call: somebody's code has run."""
+        self._known = None
+
+
+def changes_tensors_only(code: CodeType) -> bool:
+    """Tell whether what torch made of a function writes to nothing in Python but gradients.
+
+    It calls the program, and what it has to do in Python besides stands in its own code: to set attributes, or to add
+    to lists and dicts. So all that code is looked through, and where it names anything but what is known to be read,
+    it is taken to write.
+
+    Example:
+        >>> changes_tensors_only((lambda batch: batch.x).__code__)
+        True
+        >>> changes_tensors_only((lambda batch: batch.seen.append(1)).__code__)
+        False
+    """
+    return all(map(_is_known, dis.get_instructions(code)))
+
+
+def _is_known(one: dis.Instruction) -> bool:
+    if one.opname.startswith(("STORE_", "DELETE_")) and "FAST" not in one.opname:
+        return one.opname == "STORE_ATTR" and one.argval == "grad"
+    return one.opcode not in dis.hasname or one.argval in _READ or one.argval.startswith(_PROGRAM)
+
+
+def _watched(guards: Sequence[Any]) -> list[bool]:
+    """Tell which of the things a program relies on are looked at: all but libraries and our code."""
+    return [not (guard.is_global and guard.name.startswith(_NOBODY_CHANGES)) for guard in guards]
