@@ -49,7 +49,9 @@ class Program:
             **options,
         }
         self._guarded = torch.compile(function, fullgraph=True, options=options)
-        self._known: Callable[..., Any] | None = None
+        self._latest: CodeType | None = None
+        self._without_look: Callable[..., Any] | None = None  # the latest code, where it changes tensors only
+        self._looked = False
 
     def __call__(self, *arguments: Any) -> Any:
         """Call it, after a look at what it relies on; compile it where that has changed."""
@@ -61,18 +63,23 @@ class Program:
         Args:
             arguments: Tensors of the same shapes and kinds as in the call before.
         """
-        if self._known is not None:
-            return self._known(*arguments)
+        if self._looked and self._without_look is not None:
+            return self._without_look(*arguments)
         result = self._guarded(*arguments)
         code = _debug_get_cache_entry_list(self._function.__code__)[0].code  # the first is what ran last
-        if changes_tensors_only(code):
-            function = self._function
-            self._known = FunctionType(code, function.__globals__, function.__name__, None, function.__closure__)
+        if code is not self._latest:
+            self._latest = code
+            self._without_look = _function_of(code, self._function) if changes_tensors_only(code) else None
+        self._looked = True
         return result
 
     def forget(self) -> None:
         """Take another look before the next call: somebody's code has run."""
-        self._known = None
+        self._looked = False
+
+
+def _function_of(code: CodeType, function: Any) -> Callable[..., Any]:
+    return FunctionType(code, function.__globals__, function.__name__, None, function.__closure__)
 
 
 def changes_tensors_only(code: CodeType) -> bool:
