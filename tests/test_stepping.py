@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+import functools
 import types
 import warnings
 from collections.abc import Callable, Iterator
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.autograd import profiler
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from torch.profiler import ProfilerActivity, profile
 
@@ -44,21 +45,18 @@ def weight(optimizer: torch.optim.Optimizer) -> torch.Tensor:
 
 
 @contextmanager
-def counted_steps(optimizer: torch.optim.Optimizer) -> Iterator[list[str]]:
-    """Notes each call of the ``step`` that torch wrapped."""
-    kind, calls = type(optimizer), []
-    wrapped = kind.step
+def labels() -> Iterator[list[str]]:
+    """Notes what torch's wrapper calls each step that it passes on."""
+    found: list[str] = []
+    record = profiler.record_function
 
-    def step(self: Any, *arguments: Any) -> Any:
-        calls.append("wrapped")
-        return wrapped(self, *arguments)
+    def noted(name: str) -> Any:
+        found.append(name)
+        return record(name)
 
-    step.hooked, step.__wrapped__ = True, wrapped.__wrapped__
-    kind.step = step
-    try:
-        yield calls
-    finally:
-        kind.step = wrapped
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(profiler, "record_function", noted)
+        yield found
 
 
 @pytest.mark.parametrize(
@@ -69,13 +67,13 @@ def counted_steps(optimizer: torch.optim.Optimizer) -> Iterator[list[str]]:
 )  # fmt: skip
 def test_it_is_a_step_to_the_bit_without_the_wrapper(make: Make) -> None:
     plain, quick = made(make), made(make)
-    with counted_steps(quick) as calls:
+    with labels() as found:
         for _ in range(3):
             update(quick)
-    for _ in range(3):
-        plain.step()
-
-    assert not calls
+        assert not found
+        for _ in range(3):
+            plain.step()
+        assert len(found) == 3
     assert torch.equal(weight(plain), weight(quick))
     assert not torch.equal(weight(quick), torch.arange(3.0))
 
@@ -125,15 +123,15 @@ def test_a_replaced_step_is_called_also_below_a_scheduler() -> None:
 
 def test_a_scheduler_is_told_and_no_replacement() -> None:
     optimizer = made()
-    with warnings.catch_warnings(), counted_steps(optimizer) as calls:
+    with warnings.catch_warnings(), labels() as found:
         warnings.simplefilter("error")  # of a scheduler that steps before its optimizer
         schedule = torch.optim.lr_scheduler.StepLR(optimizer, 1)
         assert not has_own_step(optimizer)
         update(optimizer)
         schedule.step()
-        assert not calls
+        assert not found
         optimizer.step()
-        assert calls == ["wrapped"]
+        assert found == ["Optimizer.step#Adam.step"]
     assert optimizer.param_groups[0]["lr"] == pytest.approx(1e-4)
 
 
@@ -144,6 +142,32 @@ def test_what_is_no_optimizer_of_torch_steps_as_it_does() -> None:
         def step(self) -> None:
             self.steps += 1
 
-    duck = copy.copy(Duck())
+    duck = Duck()
     update(duck)
     assert duck.steps == 1
+
+
+def test_overrides_that_copy_the_attributes_of_torchs_wrapper_are_called() -> None:
+    made(torch.optim.Adagrad)  # torch wraps the step of a class when it first makes one
+
+    class Clamped(torch.optim.Adagrad):
+        @functools.wraps(torch.optim.Adagrad.step)
+        def step(self, closure: Any = None) -> Any:
+            super().step()
+            with torch.no_grad():
+                self.param_groups[0]["params"][0].clamp_(min=100.0)
+
+    clamped = made(Clamped)
+    update(clamped)
+    assert torch.equal(weight(clamped), torch.full((3,), 100.0))
+
+    replaced, calls = made(), []
+    inner = type(replaced).step
+
+    @functools.wraps(inner)
+    def step(self: Any, closure: Any = None) -> None:
+        calls.append("own")
+
+    replaced.step = types.MethodType(step, replaced)  # type: ignore[method-assign]
+    update(replaced)
+    assert calls == ["own"]

@@ -13,7 +13,6 @@ from torch import Tensor
 from neurokit import failures, modes
 from neurokit.callbacks.hooks import Hooks
 from neurokit.data.batch import Batch, count_rows
-from neurokit.data.memory import InMemoryLoader
 from neurokit.data.prefetch import arriving
 from neurokit.data.sources import Loader
 from neurokit.devices import Arriving, has_streams, sent
@@ -77,9 +76,8 @@ def train_epoch(trainer: Trainer, train: Feed, hooks: Hooks) -> dict[str, float]
     """Train on this epoch's batches, from where the state stands; return the epoch's means and metrics."""
     state, runtime, means = trainer.state, trainer.runtime, trainer.means
     before, after = hooks.hears("on_train_batch_begin"), hooks.hears("on_train_batch_end")
-    in_memory = isinstance(train.loader, InMemoryLoader)  # others run code of a Dataset or a loader
     running = BatchLogs(trainer.means, trainer.metrics)
-    with trainer.steps(alone=in_memory and hooks.are_ours("on_train_batch_begin", "on_train_batch_end")) as step:
+    with trainer.steps(train.loader, hooks) as step:
         for batch, closes in train.epoch():
             if before:
                 hooks.fire("on_train_batch_begin", state.batch, running)

@@ -786,6 +786,11 @@ class MetricSet:
         self._statistics = {metric.key: metric.sums for metric in self._streaming.values()}  # shared ones are one
         self.reset()
 
+    @property
+    def is_streaming(self) -> bool:
+        """Whether taking in a batch runs no code of the user's: all metrics are sums of our own."""
+        return not self._objects
+
     @classmethod
     def resolve(cls, metrics: Any, task: Task | Mapping[str, Task]) -> MetricSet:
         """Return the metrics a user asked for, ready for a task.
@@ -1005,6 +1010,10 @@ class _MetricsByOutput(MetricSet):
                 raise
         self.names = [f"{output}_{name}" for output, part in self._sets.items() for name in part.names]
         self.directions = {f"{o}_{n}": d for o, part in self._sets.items() for n, d in part.directions.items()}
+
+    @property
+    def is_streaming(self) -> bool:
+        return all(part.is_streaming for part in self._sets.values())
 
     def update(self, predictions: Any, targets: Any, weight: Tensor | None = None) -> None:
         for output, part in self._sets.items():

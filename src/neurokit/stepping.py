@@ -8,6 +8,8 @@ from torch.autograd import profiler
 from torch.optim import Optimizer
 from torch.optim.optimizer import _global_optimizer_post_hooks, _global_optimizer_pre_hooks
 
+_WRAPPER = Optimizer.profile_hook_step(lambda self: None).__code__  # other wrappers may copy its attributes
+
 
 def update(optimizer: Any) -> None:
     """Step an optimizer. What torch wraps around ``step`` is left out where it does nothing: a tenth of a small step.
@@ -23,19 +25,21 @@ def update(optimizer: Any) -> None:
         0.5
     """
     step, own = type(optimizer).step, vars(optimizer).get("step")
-    if (  # has_step_hooks and has_own_step, without their calls
+    if (  # has_step_hooks without the call: a batch has thirty for all it does
         not getattr(step, "hooked", False)
+        or step.__code__ is not _WRAPPER
         or profiler._is_profiler_enabled
         or optimizer._optimizer_step_pre_hooks
         or optimizer._optimizer_step_post_hooks
         or _global_optimizer_pre_hooks
         or _global_optimizer_post_hooks
-        or (own is not None and getattr(own, "__wrapped__", None) is not step)
+        or (own is not None and has_own_step(optimizer))
     ):
         optimizer.step()
-    else:
+        return
+    if own is not None:
         optimizer._opt_called = True  # what a scheduler's wrapper tells it
-        step.__wrapped__(optimizer)
+    step.__wrapped__(optimizer)
 
 
 def has_step_hooks(optimizer: Optimizer) -> bool:
@@ -50,5 +54,6 @@ def has_step_hooks(optimizer: Optimizer) -> bool:
 
 def has_own_step(optimizer: Optimizer) -> bool:
     """Tell whether ``step`` was replaced on this optimizer; a scheduler's wrapper, which counts calls, is no such."""
-    replaced = vars(optimizer).get("step")
-    return replaced is not None and getattr(replaced, "__wrapped__", None) is not type(optimizer).step
+    own: Any = vars(optimizer).get("step")
+    by_scheduler = getattr(own, "_wrapped_by_lr_sched", False) and own.__wrapped__ is type(optimizer).step
+    return own is not None and not by_scheduler

@@ -926,22 +926,22 @@ class Trainer:
         self._epoch_began = time.perf_counter()
 
     @contextmanager
-    def steps(self, alone: bool) -> Iterator[Callable[[Batch], Mapping[str, Any]]]:
+    def steps(self, loader: Loader, hooks: Hooks) -> Iterator[Callable[[Batch], Mapping[str, Any]]]:
         """The steps of an epoch: what takes one, with the parameter groups as callbacks have left them.
 
         Args:
-            alone: No callback or loader of the user's runs between them; whether a method of theirs does is seen here.
+            loader: The training data.
+            hooks: The callbacks of this fit.
         """
         self.runtime.prepare(self.steppers)
         if self._compiled is None:
             yield self.train_step
             return
-        own = any(getattr(self, name) != getattr(Trainer, name).__get__(self) for name in ("train_step", "place"))
-        self._compiled.refresh(alone and not own)
+        self._compiled.begin_steps(loader, hooks)
         try:
             yield self.train_step
         finally:
-            self._compiled.refresh()
+            self._compiled.refresh()  # who takes steps by hand may change anything in between
 
     def end_epoch(self, epoch: int, logs: dict[str, float]) -> None:
         """Write an epoch into history and record, and count it."""

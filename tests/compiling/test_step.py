@@ -15,6 +15,7 @@ from neurokit import Trainer
 from neurokit.compiling.program import Program, changes_tensors_only
 from neurokit.compiling.step import AS_IT_IS
 from neurokit.data.batch import Batch
+from neurokit.state import TrainingState
 
 pytestmark = [
     pytest.mark.slow,
@@ -32,10 +33,11 @@ def mlp() -> nn.Module:
 def fitted(model: nn.Module, compile: bool, y: Any = Y, callbacks: Any = (), **options: Any) -> Trainer:
     """Fit a copy of a model: 3 epochs of 7 batches, of which the last is smaller."""
     options = {"loss": "mse", "optimizer": "sgd", "learning_rate": 0.05, "device": "cpu", **options}
-    kind = options.pop("kind", Trainer)
+    kind, steps = options.pop("kind", Trainer), options.pop("steps", None)
     torch.manual_seed(0)
     trainer = kind(copy.deepcopy(model), compile=compile, **options)
-    trainer.fit(X, y, batch_size=10, epochs=3, callbacks=[one() for one in callbacks], verbose=0)
+    callbacks = [one() for one in callbacks]
+    trainer.fit(X, y, batch_size=10, epochs=3, callbacks=callbacks, steps_per_epoch=steps, verbose=0)
     return trainer
 
 
@@ -465,6 +467,131 @@ def test_code_that_may_change_anything_but_tensors_is_recognised() -> None:
     ]  # fmt: skip
     assert all(map(changes, ways))
     assert not any(map(changes, [gradients, lambda batch: batch.state["x"].grad, lambda batch: [batch.x, *batch.y]]))
+
+
+class Anneals(Trainer):
+    def compute_loss(self, batch: Batch) -> Any:
+        output = super().compute_loss(batch)
+        return output._replace(loss=output.loss * (1.0 if self.state.step < 17 else 0.1))
+
+
+class Annealed(nn.Module):
+    """Knows its trainer, and asks how far it is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear, self.at = nn.Linear(6, 1), [TrainingState()]
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.linear(x) * (1.0 if self.at[0].step < 17 else 0.1)
+
+
+class Knows(nk.Callback):
+    def on_train_begin(self, logs: Any = None) -> None:
+        self.trainer.model.at[0] = self.trainer.state
+
+
+class BySize(nn.Module):
+    """Keeps what it made for the number of rows that it saw last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(6, 1)
+        self.register_buffer("mask", torch.zeros(0, 1), persistent=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if len(self.mask) != len(x):
+            self.mask = torch.full((len(x), 1), 0.5)
+        return self.linear(x) * self.mask
+
+
+class Curious:
+    """A metric that changes what it judges."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model, self.seen = model, 0
+
+    def update(self, predictions: torch.Tensor, targets: torch.Tensor) -> None:
+        self.seen += 1
+        self.model.scale = 1.0 if self.seen < 4 else 0.5
+
+    def compute(self) -> float:
+        return float(self.seen)
+
+    def reset(self) -> None:
+        self.seen = 0
+
+
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [(nn.Linear(6, 1), {"kind": Anneals}), (Annealed(), {"callbacks": [Knows]}), (BySize(), {"steps": 13})],
+    ids=["loss", "model", "size"],
+)  # fmt: skip
+def test_what_changes_from_step_to_step_is_seen(model: nn.Module, options: dict[str, Any]) -> None:
+    torch._dynamo.reset()  # it remembers which numbers changed before
+    plain, compiled = fitted(model, False, **options), fitted(model, True, **options)
+
+    assert "made in" in said(compiled) or "compiled 8 times" in said(compiled)
+    check_equal(plain, compiled, 2e-5)
+
+
+def test_a_program_that_asks_how_far_the_run_is_is_looked_at_each_time() -> None:
+    state = TrainingState()
+
+    def early(x: torch.Tensor) -> torch.Tensor:
+        return x if state.step < 2 else -x
+
+    program, found = Program(early), []
+    for state.step in range(4):
+        found.append(float(program.again(torch.ones(1))))
+    assert found == [1, 1, -1, -1]
+
+
+def test_a_metric_of_the_users_may_change_the_model() -> None:
+    runs = []
+    for compile in (False, True):
+        torch.manual_seed(0)
+        model = Scaled()
+        trainer = Trainer(model, loss="mse", optimizer="sgd", metrics=[Curious(model)], device="cpu", compile=compile)
+        trainer.fit(X, Y, batch_size=10, epochs=3, verbose=0)
+        runs.append(trainer)
+    assert "made in" in said(runs[1])
+    check_equal(*runs, 2e-5)
+
+
+@pytest.mark.parametrize("stance", ["force_eager", "eager_on_recompile"])
+def test_a_compiler_that_is_told_to_stay_out_stays_out(stance: Any) -> None:
+    class Late(AtEpoch):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            super().on_epoch_begin(epoch, logs)
+            if epoch == 2 or stance == "force_eager":
+                torch.compiler.set_stance(stance)
+
+    model = Scaled()
+    try:
+        plain, compiled = fitted(model, False, callbacks=[Late]), fitted(model, True, callbacks=[Late])
+    finally:
+        torch.compiler.set_stance("default")
+    check_equal(plain, compiled, 2e-5)
+
+
+def test_steps_by_hand_after_an_epoch_that_broke_are_looked_at() -> None:
+    class Breaks(nk.Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            if epoch == 2:
+                raise RuntimeError("power cut")
+
+    runs = []
+    for compile in (False, True):
+        torch.manual_seed(0)
+        trainer = Trainer(Scaled(), loss="mse", optimizer="sgd", device="cpu", compile=compile)
+        with pytest.raises(RuntimeError, match="power cut"):
+            trainer.fit(X, Y, batch_size=10, epochs=3, callbacks=[Breaks()], verbose=0)
+        for scale in (1.0, 0.5, 0.25):
+            trainer.model.scale = scale
+            trainer.train_step(Batch(X[:10], Y[:10]))
+        runs.append(trainer)
+    check_equal(*runs, 2e-5)
 
 
 def test_what_runs_again_is_what_ran_last_and_not_what_was_compiled_last() -> None:

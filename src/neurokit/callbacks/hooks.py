@@ -47,9 +47,9 @@ class Hooks:
         """Tell whether anyone overrides an event's hook."""
         return bool(self._hooks[event])
 
-    def are_ours(self, *events: str) -> bool:
-        """Tell whether only callbacks of this library hear these events, which change no model."""
-        return all(_is_ours(hook) for event in events for hook in self._hooks[event])
+    def hearing(self, *events: str) -> list[Callback]:
+        """Return the callbacks that override a hook of one of these events."""
+        return [one for one in self.callbacks if any(_overrides(one, event) for event in events)]
 
     def fire(self, event: str, *arguments: Any) -> None:
         """Call an event's hooks. An exception goes on as it is, with a note that names callback and hook."""
@@ -188,7 +188,8 @@ def listed(callbacks: Any) -> list[Callback]:
 
 def _check_parameters(callback: Callback, event: str) -> None:
     """Refuse a hook that could not be called as its event is."""
-    if _is_ours(vars(callback).get(event) or getattr(type(callback), event)):  # a signature costs 30 us
+    hook = vars(callback).get(event) or getattr(type(callback), event)
+    if str(getattr(hook, "__module__", "")).startswith("neurokit."):  # ours, and a signature costs 30 us
         return
     code = getattr(Callback, event).__code__
     needed = code.co_varnames[1 : code.co_argcount]
@@ -203,10 +204,6 @@ def _check_parameters(callback: Callback, event: str) -> None:
             f"{type(callback).__name__}.{event} is called with ({', '.join(needed)}), and {event}{signature} cannot "
             f"be: {error}. Write {event}({', '.join(needed)})."
         ) from None
-
-
-def _is_ours(hook: Any) -> bool:
-    return str(getattr(hook, "__module__", "")).startswith("neurokit.")
 
 
 def _overrides(callback: Callback, event: str) -> bool:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from neurokit.callbacks.hooks import Hooks
+from neurokit.compiling.alone import is_alone
 from neurokit.compiling.capture import (
     CAPTURED,
     Captured,
@@ -24,6 +26,7 @@ from neurokit.compiling.optimizer import CannotFollowError, StandIn, reason_agai
 from neurokit.compiling.program import Program
 from neurokit.compiling.refusals import REFUSED, told
 from neurokit.data.batch import Batch, count_rows
+from neurokit.data.sources import Loader
 from neurokit.diagnostics import Finding
 from neurokit.places import line_of
 from neurokit.step import StepOutput
@@ -55,7 +58,7 @@ class CompiledStep:
     def __init__(self, trainer: Trainer) -> None:
         self._trainer = trainer
         self._program: Program | Captured | None = None
-        self._alone = False
+        self._alone = False  # whether no code of the user's runs between two steps
         self._stand_ins: list[StandIn] = []
         self._refused = False
         self._captures = trainer.runtime.device.type in CAPTURED
@@ -97,14 +100,19 @@ class CompiledStep:
             self.tell()
         return output
 
-    def refresh(self, alone: bool = False) -> None:
-        """Forget a program whose optimizer got another state or other parameters, as when layers are unfrozen.
+    def begin_steps(self, loader: Loader, hooks: Hooks) -> None:
+        """The steps of an epoch begin; they have ended at the next ``refresh``.
 
         Args:
-            alone: Nobody's code runs between the steps until this is called again: what a program relies on is looked
-                at once.
+            loader: The training data.
+            hooks: The callbacks of this fit.
         """
-        self._alone = alone
+        self.refresh()
+        self._alone = is_alone(self._trainer, loader, hooks)
+
+    def refresh(self) -> None:
+        """Look anew at what the program relies on; forget it if an optimizer got another state or other parameters."""
+        self._alone = False
         if not all(one.is_current() for one in self._stand_ins):
             self._program, self._stand_ins = None, []
         if isinstance(self._program, Program):
@@ -134,6 +142,8 @@ class CompiledStep:
         return None if state.steps_per_epoch is None else state.steps_per_epoch * state.epochs
 
     def _as_it_is(self, batch: Batch) -> StepOutput:
+        if isinstance(self._program, Program):
+            self._program.forget()  # the user's forward runs, which may change what the program relies on
         return self._trainer.learn(batch, self._trainer.steppers)
 
     def _timed(self, seconds: list[float], learn: Callable[[Batch], StepOutput], batch: Batch) -> StepOutput:
