@@ -77,7 +77,7 @@ def train_epoch(trainer: Trainer, train: Feed, hooks: Hooks) -> dict[str, float]
     state, runtime, means = trainer.state, trainer.runtime, trainer.means
     before, after = hooks.hears("on_train_batch_begin"), hooks.hears("on_train_batch_end")
     running = BatchLogs(trainer.means, trainer.metrics)
-    with trainer.steps(train.loader, hooks) as step:
+    with trainer.taking_steps(train.loader, hooks) as step:
         for batch, closes in train.epoch():
             if before:
                 hooks.fire("on_train_batch_begin", state.batch, running)

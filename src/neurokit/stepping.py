@@ -18,6 +18,7 @@ def update(optimizer: Any) -> None:
     replaced, and for what is no optimizer of torch, this is ``optimizer.step()``.
 
     Example:
+        >>> import torch
         >>> weight = torch.nn.Parameter(torch.ones(1))
         >>> weight.grad = torch.ones(1)
         >>> update(torch.optim.SGD([weight], lr=0.5))

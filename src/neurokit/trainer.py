@@ -926,7 +926,7 @@ class Trainer:
         self._epoch_began = time.perf_counter()
 
     @contextmanager
-    def steps(self, loader: Loader, hooks: Hooks) -> Iterator[Callable[[Batch], Mapping[str, Any]]]:
+    def taking_steps(self, loader: Loader, hooks: Hooks) -> Iterator[Callable[[Batch], Mapping[str, Any]]]:
         """The steps of an epoch: what takes one, with the parameter groups as callbacks have left them.
 
         Args:
