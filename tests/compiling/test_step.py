@@ -358,7 +358,7 @@ class Scaled(nn.Module):
 
 
 class AtBatch(nk.Callback):
-    """Changes the model in the middle of an epoch, before any batch that is neither its first nor its last."""
+    """Changes the model in the middle of an epoch, and back at its begin."""
 
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         self.trainer.model.scale = 0.5 + 0.5 * (batch < 4)

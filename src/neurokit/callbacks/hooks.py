@@ -188,8 +188,7 @@ def listed(callbacks: Any) -> list[Callback]:
 
 def _check_parameters(callback: Callback, event: str) -> None:
     """Refuse a hook that could not be called as its event is."""
-    hook = vars(callback).get(event) or getattr(type(callback), event)
-    if str(getattr(hook, "__module__", "")).startswith("neurokit."):  # ours, and a signature costs 30 us
+    if is_ours(vars(callback).get(event) or getattr(type(callback), event)):  # a signature costs 30 us
         return
     code = getattr(Callback, event).__code__
     needed = code.co_varnames[1 : code.co_argcount]
@@ -204,6 +203,11 @@ def _check_parameters(callback: Callback, event: str) -> None:
             f"{type(callback).__name__}.{event} is called with ({', '.join(needed)}), and {event}{signature} cannot "
             f"be: {error}. Write {event}({', '.join(needed)})."
         ) from None
+
+
+def is_ours(value: Any) -> bool:
+    """Tell whether a class or a function was defined in this library."""
+    return str(getattr(value, "__module__", "")).startswith("neurokit.")
 
 
 def _overrides(callback: Callback, event: str) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from torch.optim import lr_scheduler
 
 from neurokit.callbacks.callback import Callback
-from neurokit.callbacks.hooks import Hooks
+from neurokit.callbacks.hooks import Hooks, is_ours
 from neurokit.callbacks.lr_schedule import LRSchedule
 from neurokit.data.memory import InMemoryLoader
 from neurokit.data.sources import Loader
@@ -40,20 +40,16 @@ def is_alone(trainer: Trainer, loader: Loader, hooks: Hooks) -> bool:
         and not any(_is_overridden(trainer, name) for name in _OVERRIDABLE)
         and all(type(one.function).__module__.startswith("torch.nn.") for one in trainer.criteria())
         and trainer.metrics.is_streaming
-        and all(map(_is_ours, hooks.hearing("on_train_batch_begin", "on_train_batch_end")))
+        and all(map(_changes_no_model, hooks.hearing("on_train_batch_begin", "on_train_batch_end")))
     )
 
 
 def _is_overridden(trainer: Trainer, name: str) -> bool:
     method = getattr(type(trainer), name)
-    return name in vars(trainer) or not _is_of_this_library(method)
+    return name in vars(trainer) or not is_ours(method)
 
 
-def _is_ours(callback: Callback) -> bool:
+def _changes_no_model(callback: Callback) -> bool:
     if isinstance(callback, LRSchedule) and any(type(one) not in _WITHOUT_FUNCTIONS for one in callback.schedulers):
         return False
-    return _is_of_this_library(type(callback))
-
-
-def _is_of_this_library(value: Any) -> bool:
-    return str(getattr(value, "__module__", "")).startswith("neurokit.")
+    return is_ours(type(callback))
