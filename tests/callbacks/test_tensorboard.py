@@ -126,6 +126,8 @@ class Limits(nk.Callback):
 trainer = nk.Trainer(torch.nn.Linear(1, 1), loss="mse")
 x = torch.ones(8, 1)
 trainer.fit(x, x, epochs=8, callbacks=[Limits(), nk.TensorBoard(sys.argv[1], update_freq=1)], verbose=0)
+for thread in threading.enumerate()[1:]:  # a writer's, which may still be printing its error
+    thread.join(30)
 print(threading.active_count(), len(trainer.history.epoch))
 """
     ended = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True)
