@@ -228,6 +228,42 @@ def test_a_step_that_cannot_be_a_program_runs_as_it_is_which_is_said(kind: type[
     check_equal(plain, compiled, 2e-5 if kind is Remembers else 0)  # which was compiled until that was given up
 
 
+def decayed(trainer: Trainer, batch: Any, rate: Any) -> nk.StepOutput:
+    output = Trainer.compute_loss(trainer, batch)
+    assert output.loss is not None
+    return output._replace(loss=output.loss + 5 * rate * sum(one.square().sum() for one in trainer.model.parameters()))
+
+
+class ReadsRate(Trainer):
+    def compute_loss(self, batch: Any) -> nk.StepOutput:
+        return decayed(self, batch, self.optimizer.param_groups[0]["lr"])
+
+
+class KeepsRate(Trainer):
+    rate = torch.zeros(())
+
+    def compute_loss(self, batch: Any) -> nk.StepOutput:
+        return decayed(self, batch, self.rate)
+
+
+class FillsRate(nk.Callback):
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        self.trainer.rate.fill_(self.trainer.optimizer.param_groups[0]["lr"])
+
+
+def test_a_step_that_reads_the_optimizer_runs_as_it_is_and_one_that_keeps_the_rate_is_a_program() -> None:
+    model = mlp()
+    schedule = lambda: nk.LRSchedule("OneCycleLR", max_lr=0.1, cycle_momentum=False)  # noqa: E731
+    plain, compiled = (fitted(model, one, kind=ReadsRate, callbacks=[schedule]) for one in (False, True))
+    keeping = fitted(model, True, kind=KeepsRate, callbacks=[schedule, FillsRate])
+
+    assert "it reads an optimizer" in said(compiled)
+    assert "return decayed(self, batch, self.optimizer.param_groups[0]" in said(compiled)
+    check_equal(plain, compiled, 0)
+    assert "made in" in said(keeping)
+    check_equal(plain, keeping, 2e-5)
+
+
 def test_a_program_that_is_given_up_within_a_window_leaves_it_as_it_was() -> None:
     model = Remembers()
     plain, compiled = (fitted(model, compile, accumulate=4) for compile in (False, True))

@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from neurokit.callbacks.callback import Callback
+from neurokit.compiling.refusals import ReadsOptimizerError
 from neurokit.compiling.rewriting import InKernels
 from neurokit.history import History
 from neurokit.means import RunningMeans
@@ -21,7 +22,7 @@ from neurokit.metrics import MetricSet
 from neurokit.state import TrainingState
 
 _NOBODY_CHANGES = ("G['__import_torch", "G['__import_neurokit", "G['__builtins")
-_WE_CHANGE = (TrainingState, RunningMeans, MetricSet, History, Callback, Optimizer, LRScheduler)  # in every step
+_WE_CHANGE = (TrainingState, RunningMeans, MetricSet, History, Callback, LRScheduler)  # in every step
 _PROGRAM = "__compiled_fn_"
 _READ = {  # what torch's code may name, and change nothing: where tensors are, and its own helpers that read
     "__self__", "model", "_modules", "_parameters", "_buffers", "runtime", "_window_weight", "criterion", "_reduced",
@@ -90,7 +91,14 @@ class Program:
         self._looked = False
 
     def _watched(self, guards: Sequence[Any]) -> list[bool]:
-        """Tell which of the things a program relies on are looked at: all but libraries and our code."""
+        """Tell which of the things a program relies on are looked at: all but libraries and our code.
+
+        Raises:
+            ReadsOptimizerError: If one of them is an optimizer, of which torch makes something else inside a program.
+        """
+        for guard in guards:
+            if isinstance(guard.value, Optimizer):
+                raise ReadsOptimizerError(guard.orig_guard.user_stack)
         self._relies_on_steps |= any(guard.has_value and isinstance(guard.value, _WE_CHANGE) for guard in guards)
         return [not (guard.is_global and guard.name.startswith(_NOBODY_CHANGES)) for guard in guards]
 

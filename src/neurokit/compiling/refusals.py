@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 import re
+from traceback import StackSummary
 
 import torch
 from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
 
 REFUSED = (TorchDynamoException, FailOnRecompileLimitHit, AssertionError)  # the last where the compiler itself fails
+
+
+class ReadsOptimizerError(Exception):
+    """Code of a program reads an optimizer; another object updates the weights there, by settings that are tensors.
+
+    Args:
+        stack: Where it is read.
+    """
+
+    def __init__(self, stack: StackSummary | None) -> None:
+        place = "".join(stack.format()) if stack else ""
+        super().__init__(
+            "it reads an optimizer, and in a program another object updates the weights. Keep what it needs, such as "
+            f"the learning rate, as a tensor of your own, which a callback fills\n{place}"
+        )
 
 
 def told(error: BaseException) -> str:
@@ -20,4 +36,5 @@ def told(error: BaseException) -> str:
         return "there is no C++ compiler in the PATH (install g++ or clang)"
     explained = re.search(r"Explanation: (.+)", text)
     what = explained[1] if explained else next((line for line in text.splitlines() if line.strip()), "")
+    what = what.removeprefix(f"{ReadsOptimizerError.__name__}: ")  # the compiler gives its own error with this text
     return " ".join(what.split())[:200].rstrip(".")
