@@ -59,6 +59,11 @@ class Group:
     def wait(self) -> None:
         """Return when every process is here."""
 
+    @contextmanager
+    def as_one(self) -> Iterator[None]:
+        """Run what may fail in one process and not in another; all wait for each other, and all raise what one did."""
+        yield
+
     def add_up(self, tensor: Tensor) -> Tensor:
         """Return the sum of every process's tensor, on its device, which need not be waited for."""
         return tensor
@@ -102,14 +107,13 @@ def by_the_first(write: Callable[Parameters, Path]) -> Callable[Parameters, Path
                 f"{write.__name__} needs whole weights in one process, and strategy='fsdp' divides them. Call "
                 "trainer.save(folder) here; then, in one process, trainer.load(folder), and this with x=rows[:8]."
             )
-        with group.doing(write.__name__):
+        with group.doing(write.__name__), group.as_one():
             if group.is_first:
                 owner.group = Group()  # what it is asked meanwhile, it answers alone
                 try:
                     write(*args, **kwargs)
                 finally:
                     owner.group = group
-            group.wait()
         return Path(given[names[1]])
 
     return written

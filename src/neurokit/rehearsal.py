@@ -79,7 +79,8 @@ def undoing(trainer: Trainer) -> Callable[[], None]:
     """
     attributes, streams = dict(vars(trainer)), rng_state()
     trainable = sorted((one for one in trainer.model.parameters() if one.requires_grad), key=Tensor.numel)
-    witnesses = [(one, one.detach().clone()) for one in trainable[:_WITNESSES]]  # fused steps leave _version alone
+    held = [_own_part(one.detach()) for one in trainable[:_WITNESSES]]
+    witnesses = [(one, one.clone()) for one in held]  # fused steps leave _version alone
     weights = [(one, one.class_weight, one.counts_ignored) for one in trainer.criteria()]
     restore_buffers = _values(trainer.model.buffers())
 
@@ -94,6 +95,11 @@ def undoing(trainer: Trainer) -> Callable[[], None]:
         set_rng_state(streams)
 
     return undo
+
+
+def _own_part(tensor: Any) -> Tensor:
+    """What this process holds of a tensor that may be divided: to compare the whole would take all processes."""
+    return tensor.to_local() if hasattr(tensor, "to_local") else tensor  # type: ignore[no-any-return]
 
 
 def _values(tensors: Iterable[Tensor]) -> Callable[[], None]:

@@ -748,11 +748,11 @@ class Trainer:
         """
         check_path("folder", folder)
         packed = self.packed()
-        if self.group.is_first or self.shards:
-            checkpoint.commit(Path(folder), packed, replace=True)
-        if self.group.is_first:
-            self.record.save(Path(folder) / "run.json")
-        self.group.wait()
+        with self.group.as_one():
+            if self.group.is_first or self.shards:
+                checkpoint.commit(Path(folder), packed, replace=True)
+            if self.group.is_first:
+                self.record.save(Path(folder) / "run.json")
         return Path(folder)
 
     @together
@@ -791,9 +791,9 @@ class Trainer:
         """
         check_path("path", path)
         weights = whole(self.model.state_dict()) if self.shards else self.model.state_dict()
-        if self.group.is_first:
-            checkpoint.save_weights(Path(path), weights)
-        self.group.wait()
+        with self.group.as_one():
+            if self.group.is_first:
+                checkpoint.save_weights(Path(path), weights)
         return Path(path)
 
     def load_weights(self, path: str | Path, *, limits: checkpoint.Limits | None = None) -> None:

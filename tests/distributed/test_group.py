@@ -58,3 +58,17 @@ def test_what_one_rank_has_to_say_ends_all_of_them_alike(launch, tmp_path):
     assert step
     assert 5 <= int(step[1]) < 14
     assert [path.name for path in (tmp_path / "run").glob("step-*")] == [f"step-{int(step[1]):08d}"]
+
+
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_what_the_first_fails_at_both_hear_of_and_go_on(launch, tmp_path, strategy):
+    assert launch("first_fails.py", strategy, tmp_path, NEUROKIT_TIMEOUT="20").returncode == 0
+    first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1))
+    assert first == second
+    for name in ("no folder", "save", "save_weights"):
+        assert first[name].startswith("NotADirectoryError: [Errno 20] ")
+    assert first["full at first"] == "completed"  # training goes on, and the best that could be saved is the best
+    assert first["best"] == [0.6, "step-00000012"]
+    assert first["full at last"].startswith("OSError: The last state of this run could not be saved in ")
+    assert first["another run"].startswith("FileExistsError: ")
+    assert first["after all"] == "saved"

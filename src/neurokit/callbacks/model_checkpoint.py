@@ -150,8 +150,11 @@ class ModelCheckpoint(Callback):
         """Make the folder this run's alone, and find out that it can be written before anything is trained."""
         self._refuse_twins()
         self._place = self.folder.absolute()
-        if not self.trainer.group.is_first:  # one process writes
-            return
+        with self.trainer.group.as_one():
+            if self.trainer.group.is_first:  # one process writes
+                self._take_folder()
+
+    def _take_folder(self) -> None:
         self._lock, self._sound = RunLock(self._place), {}
         try:
             make_folders(self._place)
@@ -195,16 +198,18 @@ class ModelCheckpoint(Callback):
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         if self._is_ours:
             return
-        if not self.trainer.group.is_first:
-            self._is_ours = True
-            return
+        with self.trainer.group.as_one():
+            if self.trainer.group.is_first:
+                self._refuse_another_run()
+                self._write_record()
+        self._is_ours = True
+
+    def _refuse_another_run(self) -> None:
         if found := checkpoint.newest(self._place):
             raise FileExistsError(
                 f"{self.folder} holds the checkpoints of another run, the newest {found.name}. Nothing was trained. "
                 f"Pass resume={str(self.folder)!r} to fit to go on with that run, or choose another folder."
             )
-        self._is_ours = True
-        self._write_record()
 
     def _write_record(self) -> None:
         self.trainer.record.save(self._place / "run.json")
@@ -218,14 +223,21 @@ class ModelCheckpoint(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         self._settle()
+        self._go_by_the_first()
         value = None if self._watch is None else self._watch.read(logs or {})
         is_best = self._is_best(value)
         if is_best or not self.save_best_only:
             self._save(value if is_best else None)
 
     def on_interrupt(self, logs: Logs | None = None) -> None:
+        self._go_by_the_first()
         if self._is_ours and self._saved_at != _position(self.trainer.state):
             self._save()
+
+    def _go_by_the_first(self) -> None:
+        """Take over what the first of several processes knows, which alone hears how a save of whole weights ended."""
+        names = ("best", "_best_step", "_last_step", "_saved_at", "_is_ours")
+        vars(self).update(self.trainer.group.gather({name: getattr(self, name) for name in names})[0])
 
     def _is_best(self, value: float | None) -> bool:
         if self._watch is None or value is None:
@@ -309,21 +321,14 @@ class ModelCheckpoint(Callback):
             self.trainer._note(f"The checkpoint of step {self._last_step} is written, but: {error}")
 
     def _keep_folder(self) -> None:
-        """Take the folder again if somebody removed or moved it; of those who write together, all hear how that went.
+        """Take the folder again if somebody removed or moved it.
 
         Raises:
             OSError: If it cannot be taken.
         """
-        failure = None
-        try:
+        with self.trainer.group.as_one():
             if self.trainer.group.is_first:
                 self._take_folder_again()
-        except OSError as error:
-            failure = error
-        if self.trainer.shards:
-            failure = self.trainer.group.gather(failure)[0]
-        if failure is not None:
-            raise failure
 
     def _take_folder_again(self) -> None:
         if self._lock.is_held():
@@ -367,7 +372,7 @@ class ModelCheckpoint(Callback):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.best, self._best_step, self._last_step = state["best"], state["best_step"], state["last_step"]
-        self._is_ours = self._existing(self.trainer.state.step) is not None
+        self._is_ours = self.trainer.group.gather(self._existing(self.trainer.state.step) is not None)[0]
 
 
 class _Remembered(NamedTuple):

@@ -6,6 +6,7 @@ import atexit
 import gc
 import logging
 import os
+import pickle
 import socket
 import time
 from collections.abc import Iterator, Sequence
@@ -140,6 +141,28 @@ class Several(Group):
             self._depth -= 1
 
     @contextmanager
+    def as_one(self) -> Iterator[None]:
+        """Run what may fail in one process and not in another; all wait for each other, and all raise what one did.
+
+        Who fails by itself raises its own exception. The others raise the lowest rank's, of the same class where it
+        can be pickled, with a note of where it was raised.
+        """
+        failure: Exception | None = None
+        try:
+            yield
+        except Exception as error:
+            failure = error
+        if self.is_broken and failure is not None:
+            raise failure
+        said = self.gather(None if failure is None else _portable(failure))
+        if failure is not None:
+            raise failure
+        for rank, told in enumerate(said):
+            if told is not None:
+                told.add_note(f"It was raised in the process of rank {rank}.")
+                raise told
+
+    @contextmanager
     def _watching(self) -> Iterator[None]:
         """Remember that the talk broke, so that nobody waits a second time."""
         try:
@@ -229,6 +252,15 @@ def shared(flat: Tensor, share: Tensor | float) -> Tensor:
     if share == 0:
         return flat.zero_()
     return flat if share == 1 else flat.mul_(share)
+
+
+def _portable(error: Exception) -> Exception:
+    """The exception as it can be sent: itself, or what it says."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:  # whatever somebody's class does
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
 
 
 def _leave() -> None:
