@@ -264,6 +264,40 @@ def test_whole_numbers_that_a_layer_takes_as_floats_have_gradients():
     np.testing.assert_array_equal(found.data, pixels[:2])
 
 
+class TakesBytes(nn.Module):
+    """Normalises by itself, so that pictures travel as bytes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(3 * 64, 2))
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return self.layers((pixels.float() - 128) / 64)
+
+
+@pytest.mark.parametrize("method", ["auto", "partition"])
+def test_pictures_of_bytes_are_explained_as_those_of_floats_are(method):
+    model = TakesBytes()
+    pixels = torch.randint(0, 255, (9, 3, 8, 8), dtype=torch.uint8)
+
+    found = explain(model, pixels[:2], background=pixels, method=method)
+    floats = explain(model, pixels[:2].float(), background=pixels.float(), method=method)
+
+    assert found.report.method == floats.report.method == {"auto": "gradient"}.get(method, method)
+    scale = np.abs(floats.values).max()
+    np.testing.assert_allclose(found.values, floats.values, atol=0.01 * scale)  # a mean colour has no half bytes
+    assert found.data.shape == (2, 3, 8, 8)
+
+
+def test_numbers_that_are_looked_up_have_no_gradient():
+    model = nn.Sequential(nn.Embedding(9, 3), nn.Flatten(), nn.Linear(36, 1))
+    tokens = torch.randint(0, 9, (6, 3, 4))
+
+    found = explain(model, tokens[:2], background=tokens)
+
+    assert (found.report.method, found.report.notes) == ("permutation", [])
+
+
 def test_gradients_are_followed_under_no_grad():
     model, x = nn.Sequential(nn.Flatten(), nn.Linear(16, 1)), torch.rand(5, 4, 4)
 

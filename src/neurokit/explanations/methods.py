@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -69,17 +70,31 @@ class Question:
         found = self.explained(self.columns.decode(rows))
         return np.concatenate(list(found.values()), axis=1)[:, list(self.chosen)]
 
+    @cached_property
     def is_differentiable(self) -> bool:
-        """Tell whether gradients reach every input: a module, of floating inputs or such as are made so."""
+        """Whether gradients reach every input: a module, of floating inputs or such as are made so, for it or by it."""
         if self.explained.as_module is None:
             return False
-        return all(one.is_floating_point() for one in self.placed(self.columns.x[:1]))
+        return all(one.is_floating_point() for one in self._inputs(self.columns.x[:1])) or self._makes_floats()
 
-    def placed(self, rows: Array) -> list[Tensor]:
-        """Return the inputs behind rows as the model gets them, single precision where they are floating."""
+    def _makes_floats(self) -> bool:
+        """Tell whether the model says the same of whole numbers as floats, as one that takes the bytes of pictures."""
+        try:
+            module, x, _ = _copy(self)
+            with torch.no_grad():
+                answers = module(*x) if isinstance(x, list) else module(x)
+        except Exception:  # whatever a model makes of inputs that it does not take
+            return False
+        return bool(np.allclose(answers.cpu().numpy(), self.answers, rtol=1e-3, atol=1e-5))
+
+    def floats(self, rows: Array) -> list[Tensor]:
+        """Return the inputs behind rows as the model gets them, in single precision."""
+        return [one.float() for one in self._inputs(rows)]
+
+    def _inputs(self, rows: Array) -> list[Tensor]:
         found: list[Tensor] = []
         map_leaves(lambda value, _: found.append(value), self.explained.place(self.columns.decode(rows)), "")
-        return [one.float() if one.is_floating_point() else one for one in found]
+        return found
 
     def residual(self, shared: Shared) -> Array:
         """Return what the values leave unexplained, ``f(x) - base - sum``, ``(rows, outputs)``."""
@@ -113,7 +128,7 @@ def choose(method: str, question: Question) -> str:
     Raises:
         ValueError: If the method asked for cannot be used here.
     """
-    width, is_smooth = question.width, question.is_differentiable()
+    width, is_smooth = question.width, question.is_differentiable
     if question.interactions and method not in ("auto", "exact"):
         raise ValueError(f"interactions=True is for the exact method, and method={method!r}. Pass method='exact'.")
     has_axes = any(len(leaf.shape) > 1 for leaf in question.columns.leaves)
@@ -224,7 +239,7 @@ def _partition(question: Question) -> Shared:
     evaluations = question.max_evals or _PARTITION_EVALUATIONS
     if question.width < 2:
         return _exact(question)
-    if not others and leaf.is_floating and len(leaf.shape) in (2, 3):
+    if not others and len(leaf.shape) in (2, 3) and (leaf.is_floating or question.is_differentiable):
         return _pictures(question, leaf.shape, evaluations)
     background = question.columns.background
     follow = not (others or leaf.is_floating) and isinstance(leaf.x, Tensor)
@@ -365,7 +380,7 @@ def _copy(question: Question) -> tuple[nn.Module, Any, Any]:
             "method='permutation'."
         ) from error
     module.chosen = list(question.chosen)
-    x, background = question.placed(question.columns.x), question.placed(question.columns.background)
+    x, background = question.floats(question.columns.x), question.floats(question.columns.background)
     return (module, x[0], background[0]) if len(x) == 1 else (module, x, background)
 
 
