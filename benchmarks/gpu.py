@@ -13,7 +13,7 @@ cifar    a published speed run (benchmarks/cifar.py) by its own loop and by fit:
 
 Pictures are random bytes, on which speed does not depend; --cifar names a folder with CIFAR-10, and accuracies are then
 written too. Results go to benchmarks/results/gpu.json, after each job. `--device cpu --scale 0.01 --rounds 1` tries the
-script out, with small batches and the large networks uncompiled.
+script out, with small batches, in single precision, and the large networks uncompiled.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ def resnet_by_hand(x: Tensor, y: Tensor, batch: int, epochs: int) -> list[float]
     def epoch() -> None:
         total = torch.zeros((), device=x.device)
         for rows in torch.randperm(len(x), device=x.device).split(batch):
-            with torch.autocast(x.device.type, torch.bfloat16):
+            with torch.autocast(x.device.type, torch.bfloat16, enabled=x.is_cuda):
                 loss = criterion(model(x[rows].contiguous(memory_format=torch.channels_last)), y[rows])
             loss.backward()
             optimizer.step()
@@ -166,8 +166,8 @@ def resnet_by_hand(x: Tensor, y: Tensor, batch: int, epochs: int) -> list[float]
 
 
 def resnet_by_neurokit(x: Tensor, y: Tensor, batch: int, epochs: int, **how: Any) -> tuple[list[float], nk.Trainer]:
-    clock = Clock()
-    trainer = nk.Trainer(resnet(), loss="cross_entropy", optimizer=sgd, device=x.device, precision="bf16", **how)
+    clock, precision = Clock(), "bf16" if x.is_cuda else "fp32"
+    trainer = nk.Trainer(resnet(), loss="cross_entropy", optimizer=sgd, device=x.device, precision=precision, **how)
     trainer.fit(x, y, batch_size=batch, epochs=epochs, callbacks=[clock], verbose=0)
     return clock.taken, trainer
 

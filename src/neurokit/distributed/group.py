@@ -6,12 +6,11 @@ import atexit
 import gc
 import logging
 import os
-import pickle
 import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 import torch.distributed as dist
@@ -144,8 +143,8 @@ class Several(Group):
     def as_one(self) -> Iterator[None]:
         """Run what may fail in one process and not in another; all wait for each other, and all raise what one did.
 
-        Who fails by itself raises its own exception. The others raise the lowest rank's, of the same class where it
-        can be pickled, with a note of where it was raised.
+        Who fails by itself raises its own exception. The others raise the lowest rank's, of the same class where that
+        is Python's own, with a note of where it was raised.
         """
         failure: Exception | None = None
         try:
@@ -255,12 +254,11 @@ def shared(flat: Tensor, share: Tensor | float) -> Tensor:
 
 
 def _portable(error: Exception) -> Exception:
-    """The exception as it can be sent: itself, or what it says."""
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:  # whatever somebody's class does
-        return RuntimeError(f"{type(error).__name__}: {error}")
-    return error
+    """The exception as it can be sent: itself where it is Python's own, else the one that its class is made from."""
+    kind = next(one for one in type(error).__mro__ if one.__module__ == "builtins")
+    if type(error) is kind and all(isinstance(one, (str, bytes, int, float, type(None))) for one in error.args):
+        return error
+    return cast(Exception, kind(f"{type(error).__name__}: {error}"))
 
 
 def _leave() -> None:
