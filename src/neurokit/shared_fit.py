@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from neurokit import modes
+from neurokit.callbacks.callback import Callback
+from neurokit.callbacks.hooks import Hooks, is_ours
 from neurokit.data.batch import Batch
 from neurokit.data.memory import InMemoryLoader
 from neurokit.data.sharing import Share, SharedLoader, SharedMemory, dealt_out, shared_out
@@ -236,6 +238,7 @@ def check_alike(trainer: Trainer, plan: Plan) -> None:
         "a first batch whose numbers add up to": _sum(plan.data.train),
         "rows that validate": None if plan.data.validation is None else plan.data.validation.num_rows,
         "a checkpoint to resume from at step": None if restored is None else restored["state"]["step"],
+        "callbacks that act together": ", ".join(_acting_together(plan.hooks)) or None,
     }
     said = trainer.group.gather(looks)
     for name, value in said[0].items():
@@ -244,8 +247,15 @@ def check_alike(trainer: Trainer, plan: Plan) -> None:
                 raise ValueError(
                     f"The processes were not given the same: {name} {value} on rank 0, and {other[name]} on rank "
                     f"{rank}. Each runs the whole script and is given all of the data, of which fit takes its share. "
-                    "Read them from where all can, seed what is drawn (nk.seed_everything), and leave no rank out."
+                    "Read them from where all can, seed what is drawn (nk.seed_everything), and give every rank "
+                    "the same callbacks: of those that write, only the first does."
                 )
+
+
+def _acting_together(hooks: Hooks) -> list[str]:
+    """The callbacks of this library that remember something: what they decide, save or average is that of all."""
+    kinds = [type(one) for one in hooks.callbacks if not one.for_one]
+    return [one.__name__ for one in kinds if one.state_dict is not Callback.state_dict and is_ours(one.state_dict)]
 
 
 def _sum(loader: Loader) -> float | None:

@@ -58,6 +58,27 @@ def test_a_checkpoint_holds_the_step_it_was_begun_at_though_training_went_on(tmp
     assert checkpoints.last_path == tmp_path / "step-00000008"
 
 
+def test_the_memory_for_the_copy_is_made_once_though_an_epochs_losses_are_more_at_each_save(tmp_path: Path) -> None:
+    class Places(Callback):
+        order = 3
+
+        def __init__(self) -> None:
+            self.large: list[torch.Tensor] = []
+            self.sizes: list[int] = []
+
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            buffers = checkpoints._writer._buffers
+            self.large += [one for one in buffers if one.numel() == 4096**2]
+            self.sizes.append(sum(one.numel() for one in buffers))
+
+    checkpoints, places = ModelCheckpoint(tmp_path, save_every=1, keep=1), Places()
+    fit(trainer(), checkpoints, places)
+
+    assert len(set(places.sizes)) > 1
+    assert len(places.large) == 4
+    assert all(one is places.large[0] for one in places.large)
+
+
 def test_a_run_that_goes_on_from_one_ends_with_the_same_bits(tmp_path: Path) -> None:
     whole, first, second = trainer(), trainer(), trainer()
     fit(whole, epochs=3)

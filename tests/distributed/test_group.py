@@ -49,9 +49,10 @@ def test_what_one_rank_has_to_say_ends_all_of_them_alike(launch, tmp_path):
     launch("falls_silent.py", "alike", tmp_path)
     first, second = ((tmp_path / f"{rank}.txt").read_text() for rank in (0, 1))
     assert first == second
-    fewer, other, moved, stopped, ended = first.splitlines()
+    fewer, other, alone, moved, stopped, ended = first.splitlines()
     assert "rows to train on 100 on rank 0, and 91 on rank 1" in fewer
     assert "a first batch whose numbers add up to" in other
+    assert "callbacks that act together ModelCheckpoint on rank 0, and None on rank 1" in alone
     assert "no longer hold the same weights" in moved
     assert re.fullmatch(r"rank 1 has seen enough after ([5-9]|1[0-3]) steps", stopped)  # all of 25 are not done
     step = re.fullmatch(r"ended after (\d+) steps", ended)

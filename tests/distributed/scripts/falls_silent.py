@@ -57,6 +57,7 @@ else:
     said = [
         told(rows=91 if rank == 1 else 100),
         told(seed=rank),
+        told(*[nk.ModelCheckpoint(out / "alone")] * (rank == 0), nk.LambdaCallback(), *[nk.LambdaCallback()] * rank),
         told(AtStep5(move)),
         told(AtStep5(lambda trainer: trainer.stop("rank 1 has seen enough"))),
     ]
