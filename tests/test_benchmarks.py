@@ -106,6 +106,25 @@ def test_the_page_on_folders_of_images_gives_the_figures_that_were_measured() ->
     ]
 
 
+def test_the_pages_give_what_growth_and_checkpoints_were_measured_to_cost() -> None:
+    faster, many = (
+        " ".join((ROOT / "docs/howto" / name).read_text().split()) for name in ("faster.md", "many_gpus.md")
+    )
+    growth, saves = (json.loads((RESULTS / f"{name}.json").read_text()) for name in ("growth", "checkpoints"))
+    alone, divided, peak = saves["one process"], saves["two processes, divided"], growth["stream_peak_mib"]
+
+    assert f"{growth['date']}, {growth['cpu']}, torch {growth['versions']['torch']}" in faster
+    assert f"held {peak['1000']:.0f} MiB after 1,000 batches and {peak['100000']:.0f} after 100,000" in faster
+    for rows, one in growth["rows"].items():
+        assert f"| {int(rows):,} | {one['batch_size']:,} | {one['seconds']:.2f} | {one['ns_per_row']:,} |" in faster
+    assert (growth["cpu"], saves["date"]) == (saves["cpu"], growth["date"])  # "the same machine"
+    stops = f"stops for {alone['pause_s']:.2f} s, the first time {alone['first_pause_s']:.2f}"
+    assert stops in faster
+    assert f"waited for, it would be {alone['written_s']:.2f} s ({saves['date']}" in faster
+    assert f"stops for {divided['pause_s']:.2f} s, the first time {divided['first_pause_s']:.2f}" in many
+    assert f"takes {divided['written_s']:.2f} s and {divided['more_memory_mib']:.1f} MiB more in rank 0" in many
+
+
 def test_the_page_on_gpus_says_what_was_measured_on_one_or_that_nothing_was() -> None:
     page, results = (ROOT / "docs" / "howto" / "gpu.md").read_text(), RESULTS / "gpu.json"
     unmeasured = "None of this has run on a GPU yet"

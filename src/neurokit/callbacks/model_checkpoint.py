@@ -36,8 +36,8 @@ class ModelCheckpoint(Callback):
     as they were; training goes on and the next save tries again. Only when the last one has failed too does ``fit``
     raise, at its very end. A checkpoint is deleted only when ``keep`` newer ones were read back and found sound.
 
-    A state of 50 MB or more is copied, which takes 0.05 s for 1 GB once the memory for it is there, and written by a
-    thread while training goes on; ``fit`` waits for the last one. The copy takes as much memory as the state.
+    A state of 50 MB or more is copied, which takes some 0.1 s for 1 GB once the memory for it is there, and written by
+    a thread while training goes on; ``fit`` waits for the last one. The copy takes as much memory as the state.
 
     Weights that are not finite are not written, with a warning. A NaN never becomes the best; the best is not deleted,
     and is remembered when the run is resumed. A fresh run refuses a folder that holds the checkpoints of another one.

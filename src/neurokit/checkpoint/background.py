@@ -28,7 +28,7 @@ class BackgroundWriter(Generic[Result]):
     def copied(self, contents: Whole | Part) -> Whole | Part:
         """Return contents whose tensors later steps leave alone, in memory on the host that is kept for the next time.
 
-        Pages are fresh the first time only: then 1 GB takes 0.05 s in place of 0.4. A few small tensors of a state, an
+        Pages are fresh the first time only: then 1 GB takes a sixth of the time. A few small tensors of a state, an
         epoch's losses so far, are of another size each time.
         """
         tensors = [tensor.detach() for tensor in contents.tensors]
