@@ -119,7 +119,7 @@ def divided(saves: int) -> dict[str, float]:
         trainer.save(Path(folder) / "saved")
         written, more = time.perf_counter() - began, machine.peak_memory() - before
         seconds, stops = trained(trainer, f"{folder}/run", saves)
-        trainer.group.wait()
+        trainer.group.gather(None)
     return figures_of(seconds, stops, written) | {"more_memory_mib": round(more, 1)}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, nullcontext
+from contextlib import closing
 from itertools import count, islice, repeat
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +69,7 @@ def fit(trainer: Trainer, train: Feed, validation: Loader | None, hooks: Hooks, 
     except BaseException as error:
         failure, state.stop_reason = error, f"{type(error).__name__}: {error}"
     trainer.end_fit()
-    with trainer.group.as_one() if failure is None else nullcontext():  # one that failed is not waited for
+    with trainer.group.as_one() if failure is None else trainer.group.by_itself():
         hooks.close("on_train_end", logs, failure)
 
 

@@ -56,12 +56,17 @@ class Group:
         """Return the highest that any process passed, place by place."""
         return list(numbers)
 
-    def wait(self) -> None:
-        """Return when every process is here."""
-
     @contextmanager
     def as_one(self) -> Iterator[None]:
-        """Run what may fail in one process and not in another; all wait for each other, and all raise what one did."""
+        """Run what may fail in one process and not in another; all wait for each other, and all raise what one did.
+
+        Inside goes what this process does alone, and nothing in which it waits for the others.
+        """
+        yield
+
+    @contextmanager
+    def by_itself(self) -> Iterator[None]:
+        """Run what this process does while the others do something else: ``as_one`` waits for nobody there."""
         yield
 
     def add_up(self, tensor: Tensor) -> Tensor:

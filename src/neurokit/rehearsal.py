@@ -78,9 +78,9 @@ def undoing(trainer: Trainer) -> Callable[[], None]:
     Costs no copy of the weights: a fit that has moved them stays as it is.
     """
     attributes, streams = dict(vars(trainer)), rng_state()
-    trainable = sorted((one for one in trainer.model.parameters() if one.requires_grad), key=Tensor.numel)
-    held = [_own_part(one.detach()) for one in trainable[:_WITNESSES]]
-    witnesses = [(one, one.clone()) for one in held]  # fused steps leave _version alone
+    trainable = (one for one in trainer.model.parameters() if one.requires_grad and not nn.parameter.is_lazy(one))
+    own = sorted(filter(Tensor.numel, (_own_part(one.detach()) for one in trainable)), key=Tensor.numel)
+    witnesses = [(one, one.clone()) for one in own[:_WITNESSES]]  # fused steps leave _version alone
     weights = [(one, one.class_weight, one.counts_ignored) for one in trainer.criteria()]
     restore_buffers = _values(trainer.model.buffers())
 

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from neurokit import modes
 from neurokit.callbacks.callback import Callback
 from neurokit.callbacks.hooks import Hooks, is_ours
+from neurokit.callbacks.model_checkpoint import ModelCheckpoint
 from neurokit.data.batch import Batch
 from neurokit.data.memory import InMemoryLoader
 from neurokit.data.sharing import Share, SharedLoader, SharedMemory, dealt_out, shared_out
@@ -254,8 +255,18 @@ def check_alike(trainer: Trainer, plan: Plan) -> None:
 
 def _acting_together(hooks: Hooks) -> list[str]:
     """The callbacks of this library that remember something: what they decide, save or average is that of all."""
-    kinds = [type(one) for one in hooks.callbacks if not one.for_one]
-    return [one.__name__ for one in kinds if one.state_dict is not Callback.state_dict and is_ours(one.state_dict)]
+    return [_described(one) for one in hooks.callbacks if not one.for_one and _is_kept_by_us(type(one))]
+
+
+def _is_kept_by_us(kind: type[Callback]) -> bool:
+    return any(is_ours(one) and "state_dict" in vars(one) for one in kind.__mro__ if one is not Callback)
+
+
+def _described(callback: Callback) -> str:
+    name = type(callback).__name__
+    if not isinstance(callback, ModelCheckpoint):
+        return name
+    return f"{name}(save_every={callback.save_every}, save_best_only={callback.save_best_only})"
 
 
 def _sum(loader: Loader) -> float | None:

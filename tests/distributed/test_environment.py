@@ -1,13 +1,16 @@
+import errno
 import logging
+import pickle
 from datetime import timedelta
 
 import pytest
 import torch
 from torch import nn
 
-from neurokit import Trainer
+from neurokit import NonFiniteLoss, Trainer
 from neurokit.distributed import check_strategy
 from neurokit.distributed.environment import agents_store, asked_for, own_device, patience
+from neurokit.distributed.group import _Told
 from neurokit.distributed.sharding import blocks
 from neurokit.shared_fit import check_synced
 
@@ -68,10 +71,49 @@ def test_one_process_is_a_group_that_waits_for_nobody(caplog):
     assert (group.rank, group.world, group.is_first, group.is_several) == (0, 1, True, False)
     assert group.gather("word") == ["word"]
     assert group.highest([3, 0]) == [3, 0]
-    group.wait()
-    with group.doing("nothing"):
+    with group.as_one(), group.by_itself(), group.doing("nothing"):
         logging.getLogger("neurokit").warning("heard")
     assert "heard" in caplog.text
+
+
+class _MisreadError(UnicodeDecodeError):
+    """One that words alone do not make."""
+
+
+def _with(error, **attributes):
+    vars(error).update(attributes)
+    return error
+
+
+def _without_room():
+    error = OSError("the last state could not be saved")
+    error.errno = errno.ENOSPC
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "text"),
+    [
+        (ValueError("one"), ValueError, "one"),
+        (KeyError("a"), KeyError, "'a'"),
+        (FileNotFoundError(2, "gone", "file"), FileNotFoundError, "[Errno 2] gone: 'file'"),
+        (_without_room(), OSError, "the last state could not be saved"),
+        (_with(ValueError("one"), hook=lambda: None), ValueError, "one"),
+        (ValueError({"a": 1}), ValueError, "{'a': 1}"),
+        (NonFiniteLoss(0, 1, float("nan")), ArithmeticError, "NonFiniteLoss: The loss is nan"),
+        (ExceptionGroup("two", [ValueError("one")]), RuntimeError, "ExceptionGroup: two (1 sub-exception)"),
+        (_MisreadError("utf-8", b"x", 0, 1, "no"), RuntimeError, "UnicodeDecodeError: _MisreadError: "),
+    ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else "",
+)
+def test_an_exception_arrives_in_another_process(error, kind, text):
+    error.add_note("seen")
+    told = pickle.loads(pickle.dumps(_Told.of(error))).rebuilt(2)
+
+    assert type(told) is kind
+    assert str(told).startswith(text)
+    assert getattr(told, "errno", None) == getattr(error, "errno", None)
+    assert told.__notes__ == ["seen", "It was raised in the process of rank 2."]
 
 
 def test_the_repeated_blocks_of_a_model_are_found():

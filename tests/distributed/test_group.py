@@ -52,7 +52,7 @@ def test_what_one_rank_has_to_say_ends_all_of_them_alike(launch, tmp_path):
     fewer, other, alone, moved, stopped, ended = first.splitlines()
     assert "rows to train on 100 on rank 0, and 91 on rank 1" in fewer
     assert "a first batch whose numbers add up to" in other
-    assert "callbacks that act together ModelCheckpoint on rank 0, and None on rank 1" in alone
+    assert "act together Mine(save_every=None, save_best_only=False) on rank 0, and None on rank 1" in alone
     assert "no longer hold the same weights" in moved
     assert re.fullmatch(r"rank 1 has seen enough after ([5-9]|1[0-3]) steps", stopped)  # all of 25 are not done
     step = re.fullmatch(r"ended after (\d+) steps", ended)
@@ -67,9 +67,9 @@ def test_what_the_first_fails_at_both_hear_of_and_go_on(launch, tmp_path, strate
     first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1))
     assert first == second
     for name in ("no folder", "save", "save_weights"):
-        assert first[name].startswith("NotADirectoryError: [Errno 20] ")
+        assert first[name].startswith("20 NotADirectoryError: [Errno 20] ")
     assert first["full at first"] == "completed"  # training goes on, and the best that could be saved is the best
     assert first["best"] == [0.6, "step-00000012"]
-    assert first["full at last"].startswith("OSError: The last state of this run could not be saved in ")
-    assert first["another run"].startswith("FileExistsError: ")
+    assert first["full at last"].startswith("27 OSError: The last state of this run could not be saved in ")
+    assert first["another run"].startswith("None FileExistsError: ")
     assert first["after all"] == "saved"

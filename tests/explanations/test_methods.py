@@ -289,13 +289,28 @@ def test_pictures_of_bytes_are_explained_as_those_of_floats_are(method):
     assert found.data.shape == (2, 3, 8, 8)
 
 
-def test_numbers_that_are_looked_up_have_no_gradient():
-    model = nn.Sequential(nn.Embedding(9, 3), nn.Flatten(), nn.Linear(36, 1))
-    tokens = torch.randint(0, 9, (6, 3, 4))
+class LooksUp(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.table, self.layer = nn.Embedding(9, 3), nn.Linear(36, 1)
 
-    found = explain(model, tokens[:2], background=tokens)
+    def forward(self, tokens: Tensor, *pictures: Tensor) -> Tensor:
+        found = self.layer(self.table(tokens.long()).flatten(1))  # it takes floats, too
+        return found + sum(one.mean((1, 2))[:, None] for one in pictures)
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.uint8])
+@pytest.mark.parametrize("pictures", [(), (torch.rand(6, 4, 4),)], ids=["alone", "beside a picture"])
+def test_numbers_that_are_looked_up_have_no_gradient(dtype, pictures):
+    model, x = LooksUp(), (torch.randint(0, 9, (6, 3, 4)).to(dtype), *pictures)
+    x = x if pictures else x[0]
+    first = tuple(one[:2] for one in x) if pictures else x[:2]
+
+    found = explain(model, first, background=x)
+    found = found[0] if pictures else found
 
     assert (found.report.method, found.report.notes) == ("permutation", [])
+    assert np.abs(found.values).max() > 0.01
 
 
 def test_gradients_are_followed_under_no_grad():

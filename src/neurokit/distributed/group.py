@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import builtins
 import gc
 import logging
 import os
@@ -10,7 +11,7 @@ import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 import torch.distributed as dist
@@ -50,6 +51,7 @@ class Several(Group):
         self._number = 0  # of what is done together, the same in every process
         self._depth = 0
         self._failed: int | None = None  # what was done when this process failed by itself
+        self._is_by_itself = False  # whether the others do something else
         self.is_broken = False
         if not self.is_first:  # one process speaks
             logging.getLogger("neurokit").addFilter(_is_grave)
@@ -71,12 +73,6 @@ class Several(Group):
         with self._watching():
             dist.all_reduce(found, dist.ReduceOp.MAX, group=self._talk)
         return [int(one) for one in found]
-
-    def wait(self) -> None:
-        """Return when every process is here."""
-        self._refuse_broken()
-        with self._watching():
-            dist.monitored_barrier(group=self._talk, timeout=environment.patience(), wait_all_ranks=True)
 
     @property
     def files(self) -> Any:
@@ -144,22 +140,34 @@ class Several(Group):
         """Run what may fail in one process and not in another; all wait for each other, and all raise what one did.
 
         Who fails by itself raises its own exception. The others raise the lowest rank's, of the same class where that
-        is Python's own, with a note of where it was raised.
+        is Python's own, with a note of where it was raised. Inside goes what this process does alone, and nothing in
+        which it waits for the others.
         """
         failure: Exception | None = None
         try:
+            try:
+                yield
+            except Exception as error:
+                failure = error
+            lost = failure is not None and (self.is_broken or private.is_broken_talk(failure))
+            alone = lost or self._is_by_itself
+            said = [] if alone else self.gather(None if failure is None else _Told.of(failure))
+            if failure is not None:
+                raise failure
+            for rank, told in enumerate(said):
+                if told is not None:
+                    raise told.rebuilt(rank)
+        finally:
+            del failure  # whose traceback holds this frame
+
+    @contextmanager
+    def by_itself(self) -> Iterator[None]:
+        """Run what this process does while the others do something else: ``as_one`` waits for nobody there."""
+        before, self._is_by_itself = self._is_by_itself, True
+        try:
             yield
-        except Exception as error:
-            failure = error
-        if self.is_broken and failure is not None:
-            raise failure
-        said = self.gather(None if failure is None else _portable(failure))
-        if failure is not None:
-            raise failure
-        for rank, told in enumerate(said):
-            if told is not None:
-                told.add_note(f"It was raised in the process of rank {rank}.")
-                raise told
+        finally:
+            self._is_by_itself = before
 
     @contextmanager
     def _watching(self) -> Iterator[None]:
@@ -214,8 +222,13 @@ class Several(Group):
             quiet = sorted(set(range(self.world)) - self._told("stuck").keys() - failed.keys())
             silent = [f"rank {rank} ({self._store.get(f'neurokit/at/{rank}').decode()})" for rank in quiet]
         except Exception:
-            failed, silent = {}, [] if self.is_first else ["rank 0"]  # its machine keeps the store
+            failed, quiet, silent = {}, [0], [] if self.is_first else ["rank 0"]  # its machine keeps the store
         waiting = f"Rank {self.rank} was in {what} and lost the others. "
+        if not failed and not quiet:
+            return (
+                f"{waiting}All of them wait, for different things. Look for what depends on the rank: a callback, a "
+                "save, a branch of the script."
+            )
         if failed:
             rank, message = next((rank, text.rstrip(".")) for rank, text in failed.items())
             return (
@@ -253,12 +266,42 @@ def shared(flat: Tensor, share: Tensor | float) -> Tensor:
     return flat if share == 1 else flat.mul_(share)
 
 
-def _portable(error: Exception) -> Exception:
-    """The exception as it can be sent: itself where it is Python's own, else the one that its class is made from."""
-    kind = next(one for one in type(error).__mro__ if one.__module__ == "builtins")
-    if type(error) is kind and all(isinstance(one, (str, bytes, int, float, type(None))) for one in error.args):
+class _Told(NamedTuple):
+    """An exception in words, as it is sent to the others: an object of somebody's class may not survive that.
+
+    Attributes:
+        kind: The name of its class, or of the one of Python's own that it is made from.
+        arguments: What that is made with.
+        errno: The system's number of an ``OSError``.
+        notes: What was added to it.
+    """
+
+    kind: str
+    arguments: tuple[Any, ...]
+    errno: int | None
+    notes: list[str]
+
+    @classmethod
+    def of(cls, error: Exception) -> _Told:
+        kind = next(one for one in type(error).__mro__ if one.__module__ == "builtins")
+        arguments: tuple[Any, ...] = error.args
+        if type(error) is not kind:
+            arguments = (f"{type(error).__name__}: {error}",)
+        elif isinstance(error, OSError) or any(type(one) not in (str, int, float, bool) for one in arguments):
+            arguments = (str(error),)
+        return cls(kind.__name__, arguments, getattr(error, "errno", None), list(getattr(error, "__notes__", ())))
+
+    def rebuilt(self, rank: int) -> Exception:
+        """Return it as the process of another rank raises it."""
+        try:
+            error: Exception = getattr(builtins, self.kind)(*self.arguments)
+        except TypeError:  # one that takes more than words
+            error = RuntimeError(f"{self.kind}: {', '.join(map(str, self.arguments))}")
+        if isinstance(error, OSError):
+            error.errno = self.errno
+        for note in [*self.notes, f"It was raised in the process of rank {rank}."]:
+            error.add_note(note)
         return error
-    return cast(Exception, kind(f"{type(error).__name__}: {error}"))
 
 
 def _leave() -> None:

@@ -51,6 +51,11 @@ class Leaf(NamedTuple):
             return self.x.is_floating_point()
         return not is_table(self.x) and self.x.dtype.kind == "f"
 
+    @property
+    def is_bytes(self) -> bool:
+        """Whether it holds numbers from 0 to 255, as pictures travel."""
+        return not is_table(self.x) and str(self.x.dtype).endswith("uint8")
+
 
 class Columns:
     """The columns of all inputs side by side: matrices for shap, and the inputs behind any mixture of their rows.

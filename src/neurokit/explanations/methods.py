@@ -78,14 +78,24 @@ class Question:
         return all(one.is_floating_point() for one in self._inputs(self.columns.x[:1])) or self._makes_floats()
 
     def _makes_floats(self) -> bool:
-        """Tell whether the model says the same of whole numbers as floats, as one that takes the bytes of pictures."""
+        """Tell whether whole numbers are the bytes of pictures, of which the model makes floats by itself.
+
+        It then says the same of floats, and every picture has a gradient; one whose bytes are looked up has none.
+        """
+        whole = [place for place, one in enumerate(self._inputs(self.columns.x[:1])) if not one.is_floating_point()]
+        leaves = self.columns.leaves
+        if not all(leaves[place].is_bytes and len(leaves[place].shape) > 1 for place in whole):
+            return False
         try:
             module, x, _ = _copy(self)
-            with torch.no_grad():
-                answers = module(*x) if isinstance(x, list) else module(x)
+            inputs = [one.requires_grad_() for one in (x if isinstance(x, list) else [x])]
+            with _gradients_on(module):
+                answers = module(*inputs)
+                gradients = torch.autograd.grad(answers.abs().sum(), inputs)
         except Exception:  # whatever a model makes of inputs that it does not take
             return False
-        return bool(np.allclose(answers.cpu().numpy(), self.answers, rtol=1e-3, atol=1e-5))
+        same = np.allclose(answers.detach().cpu().numpy(), self.answers, rtol=1e-3, atol=1e-5)
+        return bool(same) and all(bool(gradients[place].any()) for place in whole)
 
     def floats(self, rows: Array) -> list[Tensor]:
         """Return the inputs behind rows as the model gets them, in single precision."""
@@ -239,7 +249,8 @@ def _partition(question: Question) -> Shared:
     evaluations = question.max_evals or _PARTITION_EVALUATIONS
     if question.width < 2:
         return _exact(question)
-    if not others and len(leaf.shape) in (2, 3) and (leaf.is_floating or question.is_differentiable):
+    is_picture = leaf.is_floating or (leaf.is_bytes and question.is_differentiable)
+    if not others and is_picture and len(leaf.shape) in (2, 3):
         return _pictures(question, leaf.shape, evaluations)
     background = question.columns.background
     follow = not (others or leaf.is_floating) and isinstance(leaf.x, Tensor)

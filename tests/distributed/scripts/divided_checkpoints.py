@@ -192,10 +192,10 @@ with pytest.MonkeyPatch.context() as patch:
 # All take the same checkpoint, the one before where any rank finds its share of the newest damaged.
 path = out / "late" / "step-00000006" / parts[-1]
 content = path.read_bytes()
-one.group.wait()
+one.group.gather(None)
 if rank == 0:
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-one.group.wait()
+one.group.gather(None)
 other = trainer("fsdp")
 with warnings.catch_warnings(record=True) as caught:
     other.load(out / "late")
@@ -204,10 +204,10 @@ found = [str(one.message) for one in caught if "Passing over the checkpoint step
 assert len(found) == (rank == 0), found
 with pytest.raises(checkpoint.CheckpointError, match="is damaged"):  # asked for by name
     other.load(out / "late" / "step-00000006")
-one.group.wait()
+one.group.gather(None)
 if rank == 0:
     path.write_bytes(content)
-one.group.wait()
+one.group.gather(None)
 say("a damaged part is passed over by all")
 
 
@@ -226,7 +226,7 @@ for name, background in (("full", 0), ("full-now", 1 << 40)):
     (note,) = [finding.message for finding in one.findings if "written at step 3" in finding.message]
     assert "Rank 1 could not write its part" in note, note
     assert saves.last_path == out / name / "step-00000006"
-    one.group.wait()
+    one.group.gather(None)
     assert [path.name for path in (out / name).glob("*step-*")] == ["step-00000006"]
 with pytest.raises(OSError, match="Rank 1 could not write its part of the checkpoint: No space left"):
     trainer("fsdp").save(out / "full" / "00000003")

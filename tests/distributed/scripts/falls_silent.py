@@ -25,6 +25,20 @@ class AtStep5(nk.Callback):
             self.act(self.trainer)
 
 
+class Closing(nk.Callback):
+    """Writes at the end, as the how-to says."""
+
+    def on_train_end(self, logs=None):
+        with self.trainer.group.as_one():
+            if self.trainer.group.is_first:
+                (out / "end").touch()
+
+
+class Mine(nk.ModelCheckpoint):
+    def state_dict(self):
+        return super().state_dict() | {"mine": 1}
+
+
 def full(trainer):
     raise ValueError("the disk of rank 1 is full.")
 
@@ -50,14 +64,14 @@ def told(*callbacks, rows=100, seed=0):
 
 began = time.monotonic()
 if how == "raises":
-    said = [told(AtStep5(full))]
+    said = [told(AtStep5(full), Closing())]
 elif how == "hangs":
     said = [told(AtStep5(lambda trainer: time.sleep(600)))]
 else:
     said = [
         told(rows=91 if rank == 1 else 100),
         told(seed=rank),
-        told(*[nk.ModelCheckpoint(out / "alone")] * (rank == 0), nk.LambdaCallback(), *[nk.LambdaCallback()] * rank),
+        told(*[Mine(out / "alone")] * (rank == 0), nk.LambdaCallback(), *[nk.LambdaCallback()] * rank),
         told(AtStep5(move)),
         told(AtStep5(lambda trainer: trainer.stop("rank 1 has seen enough"))),
     ]

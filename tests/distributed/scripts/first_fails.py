@@ -54,7 +54,7 @@ def hear(name, act):
     try:
         said[name] = str(act())
     except Exception as error:
-        said[name] = f"{type(error).__name__}: {error}"
+        said[name] = f"{getattr(error, 'errno', None)} {type(error).__name__}: {error}"
 
 
 trainer = trained()
