@@ -99,7 +99,7 @@ class Program:
         for guard in guards:
             if isinstance(guard.value, Optimizer):
                 raise ReadsOptimizerError(guard.orig_guard.user_stack)
-        self._relies_on_steps |= any(guard.has_value and isinstance(guard.value, _WE_CHANGE) for guard in guards)
+        self._relies_on_steps |= any(isinstance(guard.value, _WE_CHANGE) for guard in guards)
         return [not (guard.is_global and guard.name.startswith(_NOBODY_CHANGES)) for guard in guards]
 
 

@@ -14,6 +14,8 @@ REFUSED = (TorchDynamoException, FailOnRecompileLimitHit, AssertionError)  # the
 class ReadsOptimizerError(Exception):
     """Code of a program reads an optimizer; another object updates the weights there, by settings that are tensors.
 
+    The compiler passes its text on, which is in the form of the compiler's own.
+
     Args:
         stack: Where it is read.
     """
@@ -21,8 +23,8 @@ class ReadsOptimizerError(Exception):
     def __init__(self, stack: StackSummary | None) -> None:
         place = "".join(stack.format()) if stack else ""
         super().__init__(
-            "it reads an optimizer, and in a program another object updates the weights. Keep what it needs, such as "
-            f"the learning rate, as a tensor of your own, which a callback fills\n{place}"
+            "Explanation: it reads an optimizer, and in a program another object updates the weights. Keep what it "
+            f"needs, such as the learning rate, as a tensor of your own, which a callback fills\n{place}"
         )
 
 
@@ -36,5 +38,4 @@ def told(error: BaseException) -> str:
         return "there is no C++ compiler in the PATH (install g++ or clang)"
     explained = re.search(r"Explanation: (.+)", text)
     what = explained[1] if explained else next((line for line in text.splitlines() if line.strip()), "")
-    what = what.removeprefix(f"{ReadsOptimizerError.__name__}: ")  # the compiler gives its own error with this text
     return " ".join(what.split())[:200].rstrip(".")

@@ -222,20 +222,20 @@ class Several(Group):
             quiet = sorted(set(range(self.world)) - self._told("stuck").keys() - failed.keys())
             silent = [f"rank {rank} ({self._store.get(f'neurokit/at/{rank}').decode()})" for rank in quiet]
         except Exception:
-            failed, quiet, silent = {}, [0], [] if self.is_first else ["rank 0"]  # its machine keeps the store
+            failed, silent = {}, ["another rank" if self.is_first else "rank 0"]  # its machine keeps the store
         waiting = f"Rank {self.rank} was in {what} and lost the others. "
-        if not failed and not quiet:
-            return (
-                f"{waiting}All of them wait, for different things. Look for what depends on the rank: a callback, a "
-                "save, a branch of the script."
-            )
         if failed:
             rank, message = next((rank, text.rstrip(".")) for rank, text in failed.items())
             return (
                 f"{waiting}Rank {rank} failed with {message}. Its own traceback says where; mend that and start anew."
             )
+        if not silent:
+            return (
+                f"{waiting}All of them wait, for different things. Look for what depends on the rank: a callback, a "
+                "save, a branch of the script."
+            )
         return (
-            f"{waiting}No answer came from {', '.join(silent) or 'another rank'}: it was killed (out of memory?), its "
+            f"{waiting}No answer came from {', '.join(silent)}: it was killed (out of memory?), its "
             "machine is gone, or it hangs. Look at its output and at its machine; it may wait for data or be in "
             "another branch of the script. Run under torchrun --max-restarts 3 with fit(resume=folder) to go on from "
             "the newest checkpoint, and set NEUROKIT_TIMEOUT to wait for longer than "

@@ -27,6 +27,7 @@ MOST_EXACT: Final = 10  # columns that "auto" enumerates: 2**10 mixtures of each
 _MOST_ENUMERATED = 16
 _MOST_PERMUTED = 512  # columns; a wider row takes minutes, and the gradient seconds
 _GRADIENT_SAMPLES = 200
+_TRIED = 8  # rows on which it is seen what a model makes of bytes: a hundred pictures with gradients fill a memory
 _PARTITION_EVALUATIONS = 500
 _MASKED_BYTES = 2**28  # of one row's mixtures at once
 _DEEP_TOLERANCE = 0.01  # of what is to be explained
@@ -75,26 +76,26 @@ class Question:
         """Whether gradients reach every input: a module, of floating inputs or such as are made so, for it or by it."""
         if self.explained.as_module is None:
             return False
-        return all(one.is_floating_point() for one in self._inputs(self.columns.x[:1])) or self._makes_floats()
+        whole = [place for place, one in enumerate(self._inputs(self.columns.x[:1])) if not one.is_floating_point()]
+        return not whole or self._makes_floats(whole)
 
-    def _makes_floats(self) -> bool:
-        """Tell whether whole numbers are the bytes of pictures, of which the model makes floats by itself.
+    def _makes_floats(self, whole: Sequence[int]) -> bool:
+        """Tell whether these inputs of whole numbers are bytes of pictures, of which the model itself makes floats.
 
         It then says the same of floats, and every picture has a gradient; one whose bytes are looked up has none.
         """
-        whole = [place for place, one in enumerate(self._inputs(self.columns.x[:1])) if not one.is_floating_point()]
         leaves = self.columns.leaves
         if not all(leaves[place].is_bytes and len(leaves[place].shape) > 1 for place in whole):
             return False
         try:
             module, x, _ = _copy(self)
-            inputs = [one.requires_grad_() for one in (x if isinstance(x, list) else [x])]
+            inputs = [one[:_TRIED].requires_grad_() for one in (x if isinstance(x, list) else [x])]
             with _gradients_on(module):
                 answers = module(*inputs)
                 gradients = torch.autograd.grad(answers.abs().sum(), inputs)
         except Exception:  # whatever a model makes of inputs that it does not take
             return False
-        same = np.allclose(answers.detach().cpu().numpy(), self.answers, rtol=1e-3, atol=1e-5)
+        same = np.allclose(answers.detach().cpu().numpy(), self.answers[:_TRIED], rtol=1e-3, atol=1e-5)
         return bool(same) and all(bool(gradients[place].any()) for place in whole)
 
     def floats(self, rows: Array) -> list[Tensor]:
@@ -138,7 +139,7 @@ def choose(method: str, question: Question) -> str:
     Raises:
         ValueError: If the method asked for cannot be used here.
     """
-    width, is_smooth = question.width, question.is_differentiable
+    width = question.width
     if question.interactions and method not in ("auto", "exact"):
         raise ValueError(f"interactions=True is for the exact method, and method={method!r}. Pass method='exact'.")
     has_axes = any(len(leaf.shape) > 1 for leaf in question.columns.leaves)
@@ -150,7 +151,7 @@ def choose(method: str, question: Question) -> str:
         affordable = question.max_evals is None or question.max_evals >= 2**width
         if question.interactions or (width <= MOST_EXACT and affordable):
             method = "exact"
-        elif is_smooth and (has_axes or width > _MOST_PERMUTED):
+        elif (has_axes or width > _MOST_PERMUTED) and question.is_differentiable:
             method = "gradient"
         else:
             return "permutation"
@@ -164,7 +165,7 @@ def choose(method: str, question: Question) -> str:
             f"The exact method evaluates all {2**width} mixtures of {width} columns, and max_evals is "
             f"{question.max_evals}. Leave max_evals out, or pass method='permutation'."
         )
-    if method in ("gradient", "deep") and not is_smooth:
+    if method in ("gradient", "deep") and not question.is_differentiable:
         why = "the model looks whole numbers up, and there is no gradient between two of them"
         if question.explained.as_module is None:
             why = "what is explained is a function, not a module"
