@@ -45,7 +45,7 @@ def fit(trainer: Trainer, train: Feed, validation: Loader | None, hooks: Hooks, 
     failure: BaseException | None = None
     try:
         with modes.training(trainer.model):
-            hooks.fire("on_train_begin", {})
+            hooks.begin({})
             restore()
             while state.epoch < state.epochs and state.stop_reason is None:
                 epoch = state.epoch

@@ -131,7 +131,7 @@ def test_what_makes_files_begins_after_those_that_may_refuse_the_run():
         on_train_begin=lambda logs: order.append("checks"), on_epoch_begin=lambda epoch, logs: order.append("checks")
     )
     hooks = Hooks([Writes(), checks], trainer=None)
-    hooks.fire("on_train_begin", {})
+    hooks.begin({})
     hooks.fire("on_epoch_begin", 0, {})
     assert order == ["checks", "writes", "writes", "checks"]
 

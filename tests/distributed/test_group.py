@@ -66,8 +66,9 @@ def test_what_the_first_fails_at_both_hear_of_and_go_on(launch, tmp_path, strate
     assert launch("first_fails.py", strategy, tmp_path, NEUROKIT_TIMEOUT="20").returncode == 0
     first, second = (json.loads((tmp_path / f"{rank}.json").read_text()) for rank in (0, 1))
     assert first == second
-    for name in ("no folder", "save", "save_weights"):
+    for name in ("no folder", "no log", "save", "save_weights"):
         assert first[name].startswith("20 NotADirectoryError: [Errno 20] ")
+    assert first["made"] is False
     assert first["full at first"] == "completed"  # training goes on, and the best that could be saved is the best
     assert first["best"] == [0.6, "step-00000012"]
     assert first["full at last"].startswith("27 OSError: The last state of this run could not be saved in ")

@@ -28,7 +28,7 @@ class Callback:
         makes_files: Whether ``on_train_begin`` makes files. Such callbacks begin after all others of any order, so that
             a fit that one of those refuses leaves none.
         for_one: Whether, of several processes, only the first runs this callback: one that writes or draws, and neither
-            moves weights nor stops the fit.
+            moves weights nor stops the fit. What ``on_train_begin`` raises there is raised in all.
 
     Example:
         >>> class Shout(Callback):

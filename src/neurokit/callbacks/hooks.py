@@ -11,6 +11,7 @@ from torch.optim import lr_scheduler
 
 from neurokit.arguments import nearest, suggestions
 from neurokit.callbacks.callback import Callback
+from neurokit.processes import Group
 
 Hook = Callable[..., None]
 
@@ -33,15 +34,13 @@ class Hooks:
         given = list(callbacks)
         for position, callback in enumerate(given):
             _check(callback, given[:position])
-        group = getattr(trainer, "group", None)
-        if group is not None and not group.is_first:
+        self._group: Group = getattr(trainer, "group", None) or Group()
+        if not self._group.is_first:
             given = [callback for callback in given if not callback.for_one]
         self.callbacks: list[Callback] = sorted(given, key=lambda callback: callback.order)
         for callback in self.callbacks:
             callback.trainer = trainer
         self._hooks = {event: [getattr(c, event) for c in self.callbacks if _overrides(c, event)] for event in EVENTS}
-        beginning = sorted(self.callbacks, key=lambda callback: callback.makes_files)
-        self._hooks["on_train_begin"] = [c.on_train_begin for c in beginning if _overrides(c, "on_train_begin")]
 
     def hears(self, event: str) -> bool:
         """Tell whether anyone overrides an event's hook."""
@@ -51,9 +50,23 @@ class Hooks:
         """Return the callbacks that override a hook of one of these events."""
         return [one for one in self.callbacks if any(_overrides(one, event) for event in events)]
 
-    def fire(self, event: str, *arguments: Any) -> None:
-        """Call an event's hooks. An exception goes on as it is, with a note that names callback and hook."""
-        for hook in self._hooks[event]:
+    def begin(self, logs: Any) -> None:
+        """Call ``on_train_begin``: first of those that may refuse the run, last of those that make files for all.
+
+        What the first of several processes runs alone may fail in it alone; then it fails in all of them.
+        """
+        of_all = [one for one in self.callbacks if not one.for_one]
+        self.fire("on_train_begin", logs, to=[one for one in of_all if not one.makes_files])
+        with self._group.as_one():
+            self.fire("on_train_begin", logs, to=[one for one in self.callbacks if one.for_one])
+        self.fire("on_train_begin", logs, to=[one for one in of_all if one.makes_files])
+
+    def fire(self, event: str, *arguments: Any, to: Sequence[Callback] | None = None) -> None:
+        """Call an event's hooks, or those of some callbacks.
+
+        An exception goes on as it is, with a note that names callback and hook.
+        """
+        for hook in self._hooks[event] if to is None else [getattr(one, event) for one in to]:
             try:
                 hook(*arguments)
             except Exception as error:

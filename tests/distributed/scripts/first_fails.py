@@ -59,6 +59,8 @@ def hear(name, act):
 
 trainer = trained()
 hear("no folder", lambda: trained(nk.ModelCheckpoint(out / "file" / "run")))
+hear("no log", lambda: trained(nk.CSVLogger(out / "file" / "log.csv"), nk.ModelCheckpoint(out / "none")))
+said["made"] = (out / "none").exists()
 hear("save", lambda: trainer.save(out / "file" / "saved"))
 hear("save_weights", lambda: trainer.save_weights(out / "file" / "weights.safetensors"))
 best = nk.ModelCheckpoint(out / "best", monitor="score", mode="max", save_best_only=True)
