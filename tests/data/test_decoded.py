@@ -228,7 +228,11 @@ REFUSED: dict[str, tuple[Callable[[Path], Any], type[Exception], str]] = {
     "batches": (lambda at: DataLoader(images(at), batch_sampler=[[0, 1], [2]]), TypeError, "a batch_sampler"),
     "no batches": (lambda at: DataLoader(images(at), batch_size=None), TypeError, "has batch_size=None"),
     "worker_init": (lambda at: DataLoader(images(at), 4, worker_init_fn=print), TypeError, "a worker_init_fn"),
-    "pictures": (lambda at: datasets.ImageFolder(at), TypeError, "End its transform with ToTensor"),
+    "pictures": (
+        lambda at: datasets.ImageFolder(at),
+        TypeError,
+        r"transform with torchvision's v2.PILToTensor\(\)",
+    ),
     "text": (lambda _: Items(lambda index: ("word", index)), TypeError, "holds a str"),
     "nested": (lambda _: Items(lambda index: ((torch.zeros(1), 1), index)), TypeError, "nested structures"),
     "ragged": (lambda _: Items(lambda index: torch.zeros(1 + index // 20)), ValueError, "shape"),

@@ -10,7 +10,7 @@ from typing import Any
 from torch.utils.data import DataLoader, Dataset, Subset, default_collate, get_worker_info
 
 from neurokit.data.batch import Batch, look_at, parse_batch
-from neurokit.data.ragged import refuse_ragged
+from neurokit.data.collating import refuse_samples
 from neurokit.data.sampling import Key, Sampling
 from neurokit.data.workers import COLLATING, DONE, WHOLE, Asked, Failure, Progress, Reader, in_worker
 from neurokit.seeding import cpu_streams, seed_sample, set_cpu_streams
@@ -144,7 +144,7 @@ class _SeededDataset(Dataset[Any]):
             return self.collate(samples)
         except Exception as error:
             if self.collate is default_collate:
-                refuse_ragged(samples, [self._index(key) for key in keys], error)
+                refuse_samples(samples, [self._index(key) for key in keys], error)
             raise
 
     def told(self, keys: list[Key] | None, number: int, place: int) -> str:

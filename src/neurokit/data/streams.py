@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, RandomSampler, default_collate, get_worker_info
 
 from neurokit.data.batch import Batch, count_rows, look_at, parse_batch
-from neurokit.data.ragged import refuse_ragged
+from neurokit.data.collating import refuse_samples
 from neurokit.data.sampling import length, tell_epoch
 from neurokit.data.workers import COLLATING, DONE, Failure, Progress, Reader, in_worker
 from neurokit.seeding import seed_sample, seeded_items
@@ -210,7 +210,7 @@ class _SeededStream(IterableDataset[Any]):
             return self.collate(samples[0] if self.batch_size is None else samples)
         except Exception as error:
             if self.collate is default_collate:
-                refuse_ragged(samples, [str(place + 1) for place in range(len(samples))], error)
+                refuse_samples(samples, [str(place + 1) for place in range(len(samples))], error)
             raise
 
     def told(self, keys: None, number: int, place: int) -> str:
