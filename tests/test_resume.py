@@ -1,8 +1,11 @@
 """What a resumed run says, where there is nothing to resume from, nothing left, or something damaged."""
 
+import shutil
+
 import pytest
 import torch
-from torch.utils.data import DataLoader
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset, WeightedRandomSampler
 
 from faults.resume import KINDS, AugmentedStream, build, rows_in_memory
 from neurokit import ModelCheckpoint, Trainer
@@ -53,3 +56,26 @@ def test_a_stream_read_with_another_number_of_workers_goes_on_and_says_that_its_
     assert history.epoch == [0, 1]
     assert "read its IterableDataset with 2 workers, and this one has 0" in caplog.text
     assert "num_workers=2" in caplog.text
+
+
+def test_a_run_saved_at_the_end_of_a_pass_goes_on_with_the_rows_that_its_sampler_draws_next(tmp_path):
+    """Six batches are a pass and eight an epoch; a window of two ends with the pass, and none reads into the next."""
+    x = torch.randn(12, 3, generator=torch.Generator().manual_seed(0))
+
+    def fit(**options):
+        torch.manual_seed(0)
+        sampler = WeightedRandomSampler(torch.ones(12), 12, generator=torch.Generator().manual_seed(1))
+        loader = DataLoader(TensorDataset(x, x[:, :1]), 2, sampler=sampler)
+        trainer = Trainer(nn.Linear(3, 1), loss="mse", device="cpu", accumulate=2)
+        callbacks = [ModelCheckpoint(tmp_path, save_every=6, keep=9)]
+        trainer.fit(loader, epochs=2, steps_per_epoch=8, callbacks=callbacks, verbose=0, **options)
+        return trainer
+
+    whole = fit()
+    first, *later = sorted(tmp_path.glob("step-*"))
+    assert first.name == "step-00000006"
+    for folder in later:
+        shutil.rmtree(folder)
+    again = fit(resume=tmp_path)
+    assert torch.equal(again.model.weight, whole.model.weight)
+    assert again.history.history == whole.history.history

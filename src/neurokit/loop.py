@@ -182,12 +182,13 @@ class Feed:
                 )
             while upcoming is not None:
                 (state.data_pass, state.data_batch, batch), upcoming = upcoming, None
-                if window == 1:
-                    yield batch if place is None else place(batch), True
+                closes = (state.batch + 1) % window == 0 or (self.cut and state.batch + 1 == state.steps_per_epoch)
+                if closes or self.cut:
+                    yield batch if place is None else place(batch), closes
                     upcoming = next(batches, None)
                 else:  # one batch ahead: the last window closes with whatever it holds
                     upcoming = next(batches, None)
-                    yield batch if place is None else place(batch), upcoming is None or (state.batch + 1) % window == 0
+                    yield batch if place is None else place(batch), upcoming is None
         except Exception:
             if self.trainer.signals.requested is None:
                 raise  # else the signal that ends this run has ended its loader's workers as well
