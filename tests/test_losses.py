@@ -158,6 +158,7 @@ def test_a_module_of_the_users_with_a_reduction_gives_a_value_per_row_where_rows
     assert total == 15
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated:DeprecationWarning")  # torch 2.11 itself
 def test_a_compiled_loss_keeps_its_reduction():
     own = nn.MSELoss()
     criterion = Criterion(torch.compile(own))

@@ -11,6 +11,7 @@ import threading
 import time
 import traceback
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -351,7 +352,11 @@ def test_in_a_thread_a_dead_worker_is_found_without_a_signal(death, monkeypatch)
     assert re.match(rf"DataLoader worker 1 of 2 \(pid \d+\) {how} while it was reading sample 13", str(caught[0]))
 
 
-def test_fit_in_two_threads_at_once_reads_with_workers():
+def test_fit_in_two_threads_at_once_reads_with_workers(request):
+    import filelock  # noqa: F401 - torch's compiler loads it: from Python 3.12 on, a second fork at the same time raises
+
+    request.addfinalizer(partial(sys.setswitchinterval, sys.getswitchinterval()))
+    sys.setswitchinterval(1e-6)
     histories = []
 
     def fit():

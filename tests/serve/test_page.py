@@ -61,8 +61,9 @@ def test_a_person_gets_a_prediction_its_probability_and_what_pushed_it(opened: P
     assert f"What pushed it towards {answer['predictions'][0]['prediction']}" in text
     _, why = server.ask("/explain", {"rows": [row]})
     for one in why["explanations"][0]["contributions"]:
-        sign = "\u2212" if one["contribution"] < 0 else "+"
-        assert f"{sign}{abs(100 * one['contribution']):.1f} points" in text
+        size = f"{abs(100 * one['contribution']):.1f}"
+        sign = "" if size == "0.0" else "\u2212" if one["contribution"] < 0 else "+"
+        assert f"\n{sign}{size} points" in text
 
 
 def test_what_is_wrong_is_said_beside_its_field(opened: Page) -> None:

@@ -328,10 +328,14 @@ def _pins() -> bool:
     return device is not None and has_streams(device)
 
 
+_starting = threading.RLock()  # filelock, which torch loads, lets no second thread fork; a fork may go on with its own
+
+
 def _begun(loader: DataLoader[Any], gate: MutableSequence[int]) -> Any:
     """Begin a pass. Where that fails, in the user's sampler as a rule, no worker that has started is left."""
     try:
-        return iter(loader)
+        with _starting:
+            return iter(loader)
     except BaseException as error:
         gate[0] = 1
         for frame, _ in traceback.walk_tb(error.__traceback__):

@@ -309,7 +309,7 @@ def _axes(example: Example, dynamic: Dynamic) -> list[dict[int, Any]]:
 def _write_onnx(module: nn.Module, example: Example, dynamic: Dynamic, path: Path, opset: int | None) -> None:
     inputs = tuple(example.of_size(TRACED).inputs.values())
     flat = _Flat(module, example)
-    program = torch.export.export(flat, inputs, dynamic_shapes=(tuple(_axes(example, dynamic)),))
+    program = _traced(flat, inputs, shapes=(tuple(_axes(example, dynamic)),))
     outputs = list(_answers(module, example.of_size(TRACED)))
     written = torch.onnx.export(
         program, dynamo=True, verbose=False, opset_version=opset, input_names=list(example.inputs),
@@ -329,10 +329,21 @@ def _write_pt2(module: nn.Module, example: Example, dynamic: Dynamic, path: Path
     if isinstance(module, _Plain):
         shapes = {"kwargs": shapes} if example.passed == "keyword" else (tuple(axes),)
     if example.passed == "keyword":
-        program = torch.export.export(module, (), dict(few.inputs), dynamic_shapes=shapes)
+        program = _traced(module, (), dict(few.inputs), shapes=shapes)
     else:
-        program = torch.export.export(module, tuple(few.inputs.values()), dynamic_shapes=shapes)
+        program = _traced(module, tuple(few.inputs.values()), shapes=shapes)
     torch.export.save(program, path)
+
+
+def _traced(module: nn.Module, inputs: Any, keywords: Any = None, *, shapes: Any) -> torch.export.ExportedProgram:
+    """Trace a module. Where that fails, torch 2.11 leaves a hook on all modules, which no step is compiled under."""
+    hooks = nn.modules.module._global_buffer_registration_hooks
+    before = set(hooks)
+    try:
+        return torch.export.export(module, inputs, keywords, dynamic_shapes=shapes)
+    finally:
+        for left in set(hooks) - before:
+            del hooks[left]
 
 
 def _is_plain(outputs: Any) -> bool:

@@ -133,8 +133,9 @@ function showPrediction(one) {
 
 // Signs and one unit, so that colour is not needed to read it.
 function signed(value) {
-  const size = told.classifies ? (100 * Math.abs(value)).toFixed(1) + " points" : short(Math.abs(value));
-  return (value < 0 ? "\u2212" : "+") + size;
+  const size = told.classifies ? (100 * Math.abs(value)).toFixed(1) : short(Math.abs(value));
+  const sign = Number(size) === 0 ? "" : value < 0 ? "\u2212" : "+"; // nothing has none, whatever rounding left of it
+  return sign + size + (told.classifies ? " points" : "");
 }
 
 function showExplanation(one, row) {
