@@ -183,7 +183,7 @@ class Feed:
             while upcoming is not None:
                 (state.data_pass, state.data_batch, batch), upcoming = upcoming, None
                 closes = (state.batch + 1) % window == 0 or (self.cut and state.batch + 1 == state.steps_per_epoch)
-                if closes or self.cut:
+                if closes or self.cut:  # a batch read ahead might begin the sampler's next pass
                     yield batch if place is None else place(batch), closes
                     upcoming = next(batches, None)
                 else:  # one batch ahead: the last window closes with whatever it holds

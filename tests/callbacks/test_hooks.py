@@ -114,11 +114,12 @@ def test_a_hook_under_another_name_is_named(name, meant):
         Hooks([kind()], trainer=None)
 
 
-def test_what_makes_files_begins_after_those_that_may_refuse_the_run():
+@pytest.mark.parametrize("of_one", [(False, False), (True, False), (False, True), (True, True)])
+def test_what_makes_files_begins_after_those_that_may_refuse_the_run(of_one):
     order = []
 
     class Writes(Callback):
-        makes_files = True
+        makes_files, for_one = True, of_one[0]
         order = -1
 
         def on_train_begin(self, logs=None):
@@ -130,6 +131,7 @@ def test_what_makes_files_begins_after_those_that_may_refuse_the_run():
     checks = LambdaCallback(
         on_train_begin=lambda logs: order.append("checks"), on_epoch_begin=lambda epoch, logs: order.append("checks")
     )
+    checks.for_one = of_one[1]
     hooks = Hooks([Writes(), checks], trainer=None)
     hooks.begin({})
     hooks.fire("on_epoch_begin", 0, {})

@@ -1,6 +1,7 @@
 """Which samples no batch could be made of, and why."""
 
 from datetime import date
+from io import BytesIO
 
 import numpy as np
 import pytest
@@ -46,7 +47,20 @@ def test_what_fails_for_another_reason_is_left_to_its_own_error(samples):
     refuse_samples(samples, "abc"[: len(samples)], TypeError())
 
 
+def picture(kind):
+    """A picture as a file of some format gives it."""
+    file = BytesIO()
+    Image.new("RGB", (2, 2)).save(file, kind)
+    return Image.open(file)
+
+
 STRANGE = {
+    "mixed pictures": (
+        [Image.new("RGB", (2, 2)), picture("PNG")],
+        "Sample a of the dataset holds a PIL.Image.Image,",
+        "PILToTensor",
+    ),
+    "beside a range": ([(range(2), None)], "holds a NoneType in entry [1]", "collate_fn="),
     "a picture": (
         [(Image.new("RGB", (2, 2)), 1)],
         "Sample a of the dataset holds a PIL.Image.Image in entry [0]",
@@ -76,6 +90,6 @@ def test_pictures_of_a_folder_are_told_how_to_become_tensors(tmp_path):
     trainer = nk.Trainer(nn.Sequential(nn.Flatten(), nn.Linear(48, 2)), loss="cross_entropy")
     for data in (ImageFolder(tmp_path), DataLoader(ImageFolder(tmp_path), batch_size=2, num_workers=1)):
         with pytest.raises(
-            TypeError, match=r"Sample 0 of the dataset holds a PIL.Image.Image in entry \[0\].* v2.PILToTensor"
+            TypeError, match=r"Sample 0 of the dataset holds a PIL\.Image\.Image in entry \[0\].* v2\.PILToTensor"
         ):
             trainer.fit(data, verbose=0)

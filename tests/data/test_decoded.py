@@ -233,6 +233,7 @@ REFUSED: dict[str, tuple[Callable[[Path], Any], type[Exception], str]] = {
         TypeError,
         r"transform with torchvision's v2.PILToTensor\(\)",
     ),
+    "nothing": (lambda _: Items(lambda index: (None, index)), TypeError, "or pass the data to fit as they are"),
     "text": (lambda _: Items(lambda index: ("word", index)), TypeError, "holds a str"),
     "nested": (lambda _: Items(lambda index: ((torch.zeros(1), 1), index)), TypeError, "nested structures"),
     "ragged": (lambda _: Items(lambda index: torch.zeros(1 + index // 20)), ValueError, "shape"),

@@ -370,6 +370,26 @@ def test_fit_in_two_threads_at_once_reads_with_workers(request):
     assert [history.stop_reason for history in histories] == ["completed"] * 2
 
 
+def test_one_loader_at_a_time_starts_its_workers():
+    class Noted:
+        inside = most = 0
+
+        def __iter__(self):
+            self.inside += 1
+            self.most = max(self.most, self.inside)
+            time.sleep(0.05)
+            self.inside -= 1
+            return iter(())
+
+    noted = Noted()
+    threads = [threading.Thread(target=workers._begun, args=(noted, [0])) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert noted.most == 1
+
+
 def test_torch_threads_before_the_fork_block_no_worker():
     class Multiplies(Rows):
         def __getitem__(self, index):

@@ -26,7 +26,7 @@ class Callback:
         trainer: The trainer that runs this callback, set before the first hook.
         order: Callbacks of a lower order see every event first; equal ones keep the order of the user's list.
         makes_files: Whether ``on_train_begin`` makes files. Such callbacks begin after all others of any order, so that
-            a fit that one of those refuses leaves none.
+            a fit that one of those refuses leaves none. In either group those that are ``for_one`` are first.
         for_one: Whether, of several processes, only the first runs this callback: one that writes or draws, and neither
             moves weights nor stops the fit. What ``on_train_begin`` raises there is raised in all.
 

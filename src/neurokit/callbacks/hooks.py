@@ -51,22 +51,22 @@ class Hooks:
         return [one for one in self.callbacks if any(_overrides(one, event) for event in events)]
 
     def begin(self, logs: Any) -> None:
-        """Call ``on_train_begin``: first of those that may refuse the run, last of those that make files for all.
+        """Call ``on_train_begin``: of those that may refuse the run, then of those that make files.
 
         What the first of several processes runs alone may fail in it alone; then it fails in all of them.
         """
-        of_all = [one for one in self.callbacks if not one.for_one]
-        self.fire("on_train_begin", logs, to=[one for one in of_all if not one.makes_files])
-        with self._group.as_one():
-            self.fire("on_train_begin", logs, to=[one for one in self.callbacks if one.for_one])
-        self.fire("on_train_begin", logs, to=[one for one in of_all if one.makes_files])
+        for makes_files in (False, True):
+            begin = [one for one in self.callbacks if one.makes_files is makes_files]
+            with self._group.as_one():
+                self.fire("on_train_begin", logs, to=[one for one in begin if one.for_one])
+            self.fire("on_train_begin", logs, to=[one for one in begin if not one.for_one])
 
     def fire(self, event: str, *arguments: Any, to: Sequence[Callback] | None = None) -> None:
         """Call an event's hooks, or those of some callbacks.
 
         An exception goes on as it is, with a note that names callback and hook.
         """
-        for hook in self._hooks[event] if to is None else [getattr(one, event) for one in to]:
+        for hook in self._hooks[event] if to is None else [getattr(one, event) for one in to if _overrides(one, event)]:
             try:
                 hook(*arguments)
             except Exception as error:

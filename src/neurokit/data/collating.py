@@ -28,7 +28,6 @@ def refuse_samples(samples: Any, names: Sequence[str], error: Exception) -> None
     """
     if not isinstance(samples, Sequence) or len(samples) != len(names) or not samples:
         return
-    _refuse_ragged(samples, names, error)
     if isinstance(error, TypeError) and str(error).startswith("default_collate: "):
         for path, value in _leaves(samples[0]):
             if not isinstance(value, (Tensor, np.ndarray, np.generic, int, float, str, bytes)):
@@ -36,15 +35,16 @@ def refuse_samples(samples: Any, names: Sequence[str], error: Exception) -> None
                 kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
                 raise TypeError(
                     f"Sample {names[0]} of the dataset holds a {kind}{where}, and a batch is made of "
-                    f"tensors, arrays, numbers and text. {made_tensor(value)}"
+                    f"tensors, arrays, numbers and text. {mend_of(value, 'pass DataLoader(..., collate_fn=...)')}"
                 ) from error
+    _refuse_ragged(samples, names, error)
 
 
-def made_tensor(value: Any) -> str:
-    """What to do about a value that is no tensor."""
+def mend_of(value: Any, otherwise: str) -> str:
+    """What to do about a value that is no tensor, or else."""
     if "PIL" in type(value).__module__:
         return _PICTURES
-    return "Leave it out or make it one in the dataset, or pass DataLoader(..., collate_fn=...)."
+    return f"Make a tensor of it or leave it out, in the dataset, or {otherwise}."
 
 
 def _refuse_ragged(samples: Sequence[Any], names: Sequence[str], error: Exception) -> None:
@@ -67,7 +67,7 @@ def _leaves(value: Any, path: str = "") -> list[tuple[str, Any]]:
     """What a sample holds, with where it is."""
     if isinstance(value, Mapping):
         return [leaf for key, one in value.items() for leaf in _leaves(one, f"{path}[{key!r}]")]
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
         return [leaf for at, one in enumerate(value) for leaf in _leaves(one, f"{path}[{at}]")]
     return [(path, value)]
 

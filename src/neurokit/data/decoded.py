@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset, SequentialSam
 
 from neurokit.arguments import check_count
 from neurokit.data.arrays import is_array_like
-from neurokit.data.collating import made_tensor
+from neurokit.data.collating import mend_of
 from neurokit.data.datasets import DatasetLoader
 from neurokit.seeding import cpu_streams, preserved_cpu_rng, seed_sample
 from neurokit.tree import map_tensors, tensors_in
@@ -178,8 +178,10 @@ def _decoded(dataset: Any, index: int) -> Any:
     for place, entry in enumerate(entries):
         if not isinstance(entry, (Tensor, np.ndarray, np.generic, int, float)) or isinstance(entry, np.str_):
             name = list(item)[place] if isinstance(item, Mapping) else place
-            is_other = isinstance(entry, (str, bytes, list, tuple, Mapping))
-            mend = "Text and nested structures stay uncached." if is_other else made_tensor(entry)
+            if isinstance(entry, (str, bytes, list, tuple, Mapping)):
+                mend = "Text and nested structures stay uncached."
+            else:
+                mend = mend_of(entry, "pass the data to fit as they are")
             raise TypeError(
                 f"An item of this {type(dataset).__name__} holds a {type(entry).__name__} (entry {name!r}), and what "
                 f"is kept are tensors, arrays and numbers. {mend}"

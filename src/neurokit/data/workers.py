@@ -328,7 +328,19 @@ def _pins() -> bool:
     return device is not None and has_streams(device)
 
 
-_starting = threading.RLock()  # filelock, which torch loads, lets no second thread fork; a fork may go on with its own
+# From Python 3.12 on filelock, which torch loads, refuses a fork while another thread forks. So one loader starts its
+# workers at a time; one whose sampler is slow to begin holds up the others.
+_starting = threading.RLock()
+
+
+def _start_anew() -> None:
+    """Let the child of a fork start workers, whoever held the lock in its parent."""
+    global _starting
+    _starting = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_anew)
 
 
 def _begun(loader: DataLoader[Any], gate: MutableSequence[int]) -> Any:

@@ -336,7 +336,7 @@ def _write_pt2(module: nn.Module, example: Example, dynamic: Dynamic, path: Path
 
 
 def _traced(module: nn.Module, inputs: Any, keywords: Any = None, *, shapes: Any) -> torch.export.ExportedProgram:
-    """Trace a module. Where that fails, torch 2.11 leaves a hook on all modules, which no step is compiled under."""
+    """Trace a module. Where that fails, torch 2.11 leaves a hook on all modules, with which it compiles no step."""
     hooks = nn.modules.module._global_buffer_registration_hooks
     before = set(hooks)
     try:

@@ -134,7 +134,7 @@ function showPrediction(one) {
 // Signs and one unit, so that colour is not needed to read it.
 function signed(value) {
   const size = told.classifies ? (100 * Math.abs(value)).toFixed(1) : short(Math.abs(value));
-  const sign = Number(size) === 0 ? "" : value < 0 ? "\u2212" : "+"; // nothing has none, whatever rounding left of it
+  const sign = Number(size) === 0 ? "" : value < 0 ? "\u2212" : "+"; // what rounds to nothing has none
   return sign + size + (told.classifies ? " points" : "");
 }
 
