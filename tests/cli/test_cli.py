@@ -57,17 +57,44 @@ def test_quickstart_says_what_it_made_and_where(quickstart) -> None:
     assert {"learning_curves.png", "confusion_matrix.png", "history.csv", "run.json"} <= set(listed)
 
 
-def test_a_second_quickstart_starts_a_new_run_and_resume_continues_the_newest(quickstart) -> None:
+def test_ctrl_c_in_a_second_run_ends_with_130_and_resume_continues_that_run(quickstart) -> None:
     folder, _ = quickstart
+    command = [sys.executable, "-u", "-m", "neurokit.cli", "quickstart", "--epochs", "100000"]
+    said = ""
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                said += line
+                if line.startswith("epoch 2/"):
+                    break
+            process.send_signal(signal.SIGINT)
+            said += process.communicate(timeout=60)[0]
+        finally:
+            process.kill()
 
-    second = _neurokit("quickstart", "--epochs", "1", folder=folder)
-    resumed = _neurokit("quickstart", "--epochs", "2", "--resume", folder=folder)
+    assert process.returncode == 130, said
+    assert "Starting a new run in runs/quickstart-2" in said
+    assert "--resume` continues runs/quickstart-2" in said
+    assert "Traceback" not in said
 
-    assert second.returncode == resumed.returncode == 0, second.stderr + resumed.stderr
-    assert "Starting a new run in runs/quickstart-2" in second.stdout
-    assert "Continuing the run in runs/quickstart-2" in resumed.stdout
-    assert [row["epoch"] for row in _rows(folder / "runs" / "quickstart-2" / "history.csv")] == ["0", "1"]
+    resumed = _neurokit("quickstart", "--epochs", "6", "--resume", "--json", folder=folder)
+
+    assert resumed.returncode == 0, resumed.stderr
+    printed = json.loads(resumed.stdout)  # one object and nothing else
+    assert (printed["folder"], printed["epochs"]) == ("runs/quickstart-2", 6)
+    assert 0 < printed["test"]["accuracy"] <= 1
+    assert [row["epoch"] for row in _rows(folder / "runs" / "quickstart-2" / "history.csv")] == list("012345")
     assert not (folder / "runs" / "quickstart-3").exists()
+
+
+def test_resuming_continues_the_newest_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("run", "run-2"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "something").touch()
+
+    assert run_folder(tmp_path / "run", resume=True) == tmp_path / "run-2"
+    assert f"Continuing the run in {tmp_path / 'run-2'}" in capsys.readouterr().out
 
 
 def test_resuming_where_there_is_no_run_starts_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -81,26 +108,6 @@ def test_an_empty_folder_is_used_and_a_full_one_kept(tmp_path: Path) -> None:
 
     (tmp_path / "run" / "something").touch()
     assert run_folder(tmp_path / "run", resume=False) == tmp_path / "run-2"
-
-
-def test_ctrl_c_ends_with_130_and_says_how_to_go_on(tmp_path: Path) -> None:
-    command = [sys.executable, "-u", "-m", "neurokit.cli", "quickstart", "--epochs", "100000"]
-    with subprocess.Popen(
-        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        assert process.stdout is not None
-        try:
-            for line in process.stdout:
-                if line.startswith("epoch 2/"):
-                    break
-            process.send_signal(signal.SIGINT)
-            said = process.communicate(timeout=60)[0]
-        finally:
-            process.kill()
-
-    assert process.returncode == 130, said
-    assert "--resume` continues runs/quickstart" in said
-    assert "Traceback" not in said
 
 
 def test_doctor_shows_versions_and_speed() -> None:
@@ -209,16 +216,6 @@ def test_with_json_an_error_is_one_object_on_stderr(arguments: list[str], tmp_pa
     assert error["command"] == arguments[0]
     assert run.stdout == ""
     assert not list(tmp_path.iterdir())
-
-
-def test_with_json_quickstart_prints_one_object_and_nothing_else(tmp_path: Path) -> None:
-    run = _neurokit("quickstart", "--epochs", "1", "--json", folder=tmp_path)
-
-    printed = json.loads(run.stdout)
-    assert run.returncode == 0, run.stderr
-    assert printed["folder"] == "runs/quickstart"
-    assert printed["epochs"] == 1
-    assert 0 < printed["test"]["accuracy"] <= 1
 
 
 def test_training_that_fails_ends_with_4(monkeypatch, capsys) -> None:
