@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -86,7 +85,7 @@ class CompiledStep:
             self._rows = rows
         if rows != self._rows or self._trainer.state.step < AS_IT_IS:
             self._tested = self._tested or [tested(one) for one in self._trainer.steppers]
-            return self._timed(self._before, self._as_it_is, batch)
+            return self._timed(self._before if rows == self._rows else [], self._as_it_is, batch)
         if self._program is None:
             return self._compiled(batch)
         try:
@@ -133,7 +132,7 @@ class CompiledStep:
         text = f"compile=True: the step is one program, made in {number(seconds)} s"
         text += ", and replayed as a CUDA graph." if replayed else "."
         if self._before and len(self._after) > 1 and self._trainer.runtime.device.type == "cpu":  # else they only queue
-            text += _worth(seconds, statistics.median(self._before), statistics.median(self._after[1:]), self._planned)
+            text += _worth(seconds, min(self._before), min(self._after[1:]), self._planned)  # what else runs slows some
         self._trainer.tell(Finding("note", text))
 
     @property
