@@ -56,7 +56,7 @@ class Hooks:
         What the first of several processes runs alone may fail in it alone; then it fails in all of them.
         """
         for makes_files in (False, True):
-            begin = [one for one in self.callbacks if one.makes_files is makes_files]
+            begin = [one for one in self.callbacks if bool(one.makes_files) is makes_files]
             with self._group.as_one():
                 self.fire("on_train_begin", logs, to=[one for one in begin if one.for_one])
             self.fire("on_train_begin", logs, to=[one for one in begin if not one.for_one])
