@@ -41,7 +41,8 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 def _restore(modes: Mapping[nn.Module, bool]) -> None:
     for module, mode in modes.items():
-        module.training = mode
+        if module.training is not mode:  # to set it costs ten times a look, and predict_batches does so every batch
+            module.training = mode
 
 
 def get_modes(model: nn.Module) -> dict[str, bool]:
