@@ -41,8 +41,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 def _restore(modes: Mapping[nn.Module, bool]) -> None:
     for module, mode in modes.items():
-        if module.training is not mode:  # to set it costs ten times a look, and predict_batches does so every batch
-            module.training = mode
+        module.training = mode
 
 
 def get_modes(model: nn.Module) -> dict[str, bool]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import errno
-import mmap
 import os
-import re
 import threading
 from pathlib import Path
 from typing import Any
@@ -15,9 +13,6 @@ import torch
 from torch import nn
 
 from neurokit import Callback, ModelCheckpoint, Trainer, checkpoint
-from neurokit.checkpoint.background import BackgroundWriter
-from neurokit.checkpoint.contents import Whole
-from neurokit.checkpoint.tensors import Content
 
 X = torch.randn(16, 4096, generator=torch.Generator().manual_seed(0)) / 64
 
@@ -137,33 +132,3 @@ def test_an_error_in_training_waits_for_the_save_that_is_under_way(tmp_path: Pat
 
     assert checkpoint.newest(tmp_path) == tmp_path / "step-00000002"
     assert not is_writing()
-
-
-@pytest.mark.skipif(
-    not hasattr(mmap, "MADV_HUGEPAGE") or not Path("/sys/kernel/mm/transparent_hugepage").is_dir(),
-    reason="looks for huge pages, which this system has not",
-)
-def test_the_memory_of_a_copy_is_in_huge_pages() -> None:
-    state = trainer().packed()
-    copy = max(BackgroundWriter().copied(state).tensors, key=lambda one: one.nbytes)
-
-    flags = ""
-    for line in Path("/proc/self/smaps").read_text().splitlines():
-        if bounds := re.match("([0-9a-f]+)-([0-9a-f]+) ", line):
-            first, last = (int(one, 16) for one in bounds.groups())
-        elif line.startswith("VmFlags:") and first <= copy.data_ptr() < last:
-            flags = line
-    assert "hg" in flags.split()
-    assert torch.equal(copy, max(state.tensors, key=lambda one: one.nbytes))
-
-
-def test_a_copy_is_of_any_dtype_and_shape() -> None:
-    plain = torch.randn(3, 5, 300_001)
-    numbers = [plain, plain.bfloat16(), plain.double().mT, plain.to(torch.complex64), plain > 0, plain[0, 0, 0]]
-
-    for one, copy in zip(
-        numbers, BackgroundWriter().copied(Whole({"numbers": Content(b"", numbers)})).tensors, strict=True
-    ):
-        assert copy.dtype is one.dtype
-        assert torch.equal(copy, one)
-        assert copy.data_ptr() != one.data_ptr()

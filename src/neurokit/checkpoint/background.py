@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import mmap
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Final, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -14,7 +12,6 @@ from torch import Tensor
 from neurokit.checkpoint.contents import Part, Whole
 
 Result = TypeVar("Result")
-_HUGE_PAGE: Final = 2 * 2**20  # bytes
 
 
 class BackgroundWriter(Generic[Result]):
@@ -31,14 +28,15 @@ class BackgroundWriter(Generic[Result]):
     def copied(self, contents: Whole | Part) -> Whole | Part:
         """Return contents whose tensors later steps leave alone, in memory on the host that is kept for the next time.
 
-        Pages are fresh the first time only. A few small tensors of a state, an epoch's losses so far, are of another
-        size each time.
+        Pages are fresh the first time only: then 1 GB takes a sixth of the time. A few small tensors of a state, an
+        epoch's losses so far, are of another size each time.
         """
         tensors = [tensor.detach() for tensor in contents.tensors]
         kept = [self._taken(one) for one in tensors]
         self._buffers = []  # those that fit nothing any more
         self._buffers = [
-            _room_for(one) if buffer is None else buffer for one, buffer in zip(tensors, kept, strict=True)
+            torch.empty(one.shape, dtype=one.dtype, device="cpu") if buffer is None else buffer
+            for one, buffer in zip(tensors, kept, strict=True)
         ]
         for buffer, tensor in zip(self._buffers, tensors, strict=True):
             buffer.copy_(tensor)
@@ -73,16 +71,3 @@ class BackgroundWriter(Generic[Result]):
         if self._thread is not None:
             self._thread.shutdown()
         self._thread, self._buffers = None, []
-
-
-def _room_for(tensor: Tensor) -> Tensor:
-    """Return memory on the host of a tensor's shape and dtype, in huge pages where the system has them for the asking.
-
-    The first write to each page stops for it: 1 GB takes 0.1 s in huge ones, and 0.4 in small ones.
-    """
-    if tensor.nbytes >= _HUGE_PAGE and hasattr(mmap, "MADV_HUGEPAGE"):
-        with contextlib.suppress(OSError):  # a kernel without them; where there is no memory at all, torch says so
-            memory = mmap.mmap(-1, tensor.nbytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-            memory.madvise(mmap.MADV_HUGEPAGE)
-            return torch.frombuffer(memory, dtype=torch.uint8).view(tensor.dtype).view(tensor.shape)
-    return torch.empty(tensor.shape, dtype=tensor.dtype, device="cpu")
