@@ -323,3 +323,17 @@ def test_batch_logs_arrive_without_metrics_too():
     means.add({"loss": 1.0}, rows=1)
 
     assert [logs.arrived(), logs.arrived()] == [{}, {"loss": 1.0}]
+
+
+@pytest.mark.parametrize("first", ["none", "some"])
+def test_rows_that_are_ignored_count_nothing_whatever_was_evaluated_before(first: str) -> None:
+    x, y = torch.randn(40, 6), torch.arange(40) % 3
+    rows = {"none": y, "some": torch.where(torch.arange(40) < 25, y, -100)}
+    trainer = Trainer(mlp(), loss="cross_entropy", metrics=["accuracy", "f1", "log_loss"], device="cpu")
+    trainer.fit(x, rows["some"], epochs=1, verbose=0)
+
+    trainer.evaluate(x, rows[first])
+    found, alone = trainer.evaluate(x, rows["some"]), trainer.evaluate(x[:25], y[:25])
+
+    assert found == pytest.approx(alone, abs=1e-6)
+    assert trainer.evaluate(x, y)["accuracy"] == pytest.approx((trainer.predict_labels(x) == y.numpy()).mean())

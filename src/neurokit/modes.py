@@ -30,10 +30,11 @@ def training(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Put a whole model in ``eval()`` and restore every submodule's mode afterwards."""
+    """Put a whole model in ``eval()`` and restore every submodule's mode afterwards; one that is, is left alone."""
     before = {module: module.training for module in model.modules()}
     try:
-        model.eval()
+        if any(before.values()):
+            model.eval()
         yield
     finally:
         _restore(before)
@@ -41,7 +42,8 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 def _restore(modes: Mapping[nn.Module, bool]) -> None:
     for module, mode in modes.items():
-        module.training = mode
+        if module.training is not mode:  # a look costs a twentieth of setting it
+            module.training = mode
 
 
 def get_modes(model: nn.Module) -> dict[str, bool]:
