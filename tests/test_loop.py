@@ -337,3 +337,18 @@ def test_rows_that_are_ignored_count_nothing_whatever_was_evaluated_before(first
 
     assert found == pytest.approx(alone, abs=1e-6)
     assert trainer.evaluate(x, y)["accuracy"] == pytest.approx((trainer.predict_labels(x) == y.numpy()).mean())
+
+
+class Masked(Trainer):
+    """Ignores rows that its own step chooses, as a model of masked tokens does: the data given hold none."""
+
+    def compute_loss(self, batch):
+        return super().compute_loss(batch._replace(y=batch.y.masked_fill(batch.x[:, 0] > 0, -100)))
+
+
+def test_an_evaluation_counts_what_a_step_of_the_users_own_ignores() -> None:
+    x, y = torch.randn(60, 6), torch.arange(60) % 3
+    trainer = Masked(mlp(), loss="cross_entropy", metrics=["accuracy"], device="cpu")
+
+    right = (trainer.predict(x).argmax(1) == y.numpy())[x[:, 0] <= 0]
+    assert trainer.evaluate(x, y)["accuracy"] == pytest.approx(right.mean())

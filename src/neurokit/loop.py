@@ -103,16 +103,9 @@ def train_epoch(trainer: Trainer, train: Feed, hooks: Hooks) -> dict[str, float]
     return trainer.finish_logs(trainer.means, trainer.metrics)
 
 
-def eval_epoch(trainer: Trainer, loader: Loader, hooks: Hooks, task: Any = None) -> dict[str, float]:
-    """Evaluate one pass over the data in eval mode, without gradients; return its means and metrics.
-
-    Args:
-        trainer: Its model is evaluated.
-        loader: The data.
-        hooks: What is called on the way.
-        task: What is asked of these data, where it is known more closely than the trainer's: that none are ignored.
-    """
-    means, metrics = trainer.begin_evaluation(task)
+def eval_epoch(trainer: Trainer, loader: Loader, hooks: Hooks) -> dict[str, float]:
+    """Evaluate one pass over the data in eval mode, without gradients; return its means and metrics."""
+    means, metrics = trainer.begin_evaluation()
     before, after = hooks.hears("on_test_batch_begin"), hooks.hears("on_test_batch_end")
     running = BatchLogs(means, metrics)
     hooks.fire("on_test_begin", {})

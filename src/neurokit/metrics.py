@@ -912,18 +912,13 @@ class MetricSet:
         for metric in self._objects.values():
             metric.reset()
 
-    def fresh(self, task: Any = None) -> MetricSet:
-        """Return the same metrics with nothing in them, apart from these: for an evaluation amid an epoch.
-
-        Args:
-            task: The same task as known of the data to come, which may hold no target that is ignored.
-        """
+    def fresh(self) -> MetricSet:
+        """Return the same metrics with nothing in them, apart from these: for an evaluation amid an epoch."""
         copies = {
             name: copy.copy(metric) if isinstance(metric, Metric) else copy.deepcopy(metric)  # no copy of what is kept
             for name, metric in self._objects.items()
         }
-        resolved = {**self._streaming, **copies}
-        return MetricSet({name: resolved[name] for name in self.names}, self._task if task is None else task)
+        return MetricSet({name: {**self._streaming, **copies}[name] for name in self.names}, self._task)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the sums and kept predictions of a half-done epoch, as tensors and plain values."""
@@ -1045,9 +1040,9 @@ class _MetricsByOutput(MetricSet):
         for part in self._sets.values():
             part.reset()
 
-    def fresh(self, task: Any = None) -> MetricSet:
+    def fresh(self) -> MetricSet:
         copied = copy.copy(self)
-        copied._sets = {output: part.fresh(task and task[output]) for output, part in self._sets.items()}
+        copied._sets = {output: part.fresh() for output, part in self._sets.items()}
         return copied
 
     def state_dict(self) -> dict[str, Any]:

@@ -30,11 +30,10 @@ def training(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Put a whole model in ``eval()`` and restore every submodule's mode afterwards; one that is, is left alone."""
+    """Put a whole model in ``eval()`` and restore every submodule's mode afterwards."""
     before = {module: module.training for module in model.modules()}
     try:
-        if any(before.values()):
-            model.eval()
+        model.eval()
         yield
     finally:
         _restore(before)
@@ -42,8 +41,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 def _restore(modes: Mapping[nn.Module, bool]) -> None:
     for module, mode in modes.items():
-        if module.training is not mode:  # a look costs a twentieth of setting it
-            module.training = mode
+        module.training = mode
 
 
 def get_modes(model: nn.Module) -> dict[str, bool]:

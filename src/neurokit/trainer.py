@@ -369,12 +369,12 @@ class Trainer:
             >>> Trainer(nn.Linear(1, 1), loss="mse", metrics=["mae"]).evaluate(x, x).keys()
             dict_keys(['loss', 'mae'])
         """
-        loader, asked = self._judged_loader(x, y, sample_weight, batch_size)
+        loader = self._judged_loader(x, y, sample_weight, batch_size)
         hooks = Hooks([*listed(callbacks), *progress(verbose, loader.num_batches)], self)
         if self.group.is_several and not self.shards:
             loader = dealt_out(loader, self.group.rank, self.group.world)
         with closing(loader):
-            logs = loop.eval_epoch(self, loader, hooks, asked)
+            logs = loop.eval_epoch(self, loader, hooks)
         diverged = not math.isfinite(logs.get("loss", 0.0))
         found = loader.not_finite() if diverged and isinstance(loader, InMemoryLoader) else []
         if found:
@@ -402,7 +402,7 @@ class Trainer:
             >>> [output.predictions.shape for _, output in trainer.answered(torch.ones(4, 1), torch.ones(4, 1))]
             [torch.Size([4, 1])]
         """
-        loader, _ = self._judged_loader(x, y, sample_weight, batch_size)
+        loader = self._judged_loader(x, y, sample_weight, batch_size)
         with closing(loader):
             for batch in loop.placed(self, loader):
                 with modes.evaluating(self.model), torch.no_grad():  # a consumer may train between two batches
@@ -429,8 +429,7 @@ class Trainer:
             >>> Trainer(nn.Linear(3, 2)).predict(torch.zeros(5, 3)).shape
             (5, 2)
         """
-        with modes.evaluating(self.model):  # once, and not batch by batch
-            return joined(list(self.predict_batches(x, batch_size=batch_size, callbacks=callbacks, verbose=verbose)))
+        return joined(list(self.predict_batches(x, batch_size=batch_size, callbacks=callbacks, verbose=verbose)))
 
     @suggests_arguments
     def predict_proba(
@@ -454,7 +453,8 @@ class Trainer:
             >>> trainer.predict_proba(x).sum(axis=1).round(3).tolist()
             [1.0, 1.0, 1.0, 1.0]
         """
-        return self._answered_in(probabilities, x, batch_size, callbacks, verbose)
+        batches = self._outputs(x, batch_size, callbacks, verbose)
+        return joined([self._by_task(outputs, probabilities) for outputs in batches])
 
     @suggests_arguments
     def predict_labels(
@@ -478,7 +478,8 @@ class Trainer:
             >>> trainer.predict_labels(x[[0, 39]]).tolist()
             ['low', 'high']
         """
-        return self._answered_in(labels_of, x, batch_size, callbacks, verbose)
+        batches = self._outputs(x, batch_size, callbacks, verbose)
+        return joined([self._by_task(outputs, labels_of) for outputs in batches])
 
     @suggests_arguments
     def predict_batches(
@@ -969,10 +970,10 @@ class Trainer:
             if direction and any(map(math.isfinite, self.history.history.get(name, ())))
         }
 
-    def begin_evaluation(self, task: Any = None) -> tuple[RunningMeans, MetricSet]:
+    def begin_evaluation(self) -> tuple[RunningMeans, MetricSet]:
         """Fresh means and metrics, so that an evaluation in the middle of an epoch leaves the epoch's own alone."""
         self.runtime.settle()
-        return RunningMeans(self.runtime.device), self._test_metrics.fresh(task)
+        return RunningMeans(self.runtime.device), self._test_metrics.fresh()
 
     def finish_logs(self, means: RunningMeans, metrics: MetricSet) -> dict[str, float]:
         """Return means and metrics as floats: the one host read of an epoch."""
@@ -1182,8 +1183,8 @@ class Trainer:
         how |= {"batch_size": batch_size, "default_batch_size": ROWS, "may_be_empty": may_be_empty}
         return make_loader(x, y, weight, **how)
 
-    def _judged_loader(self, x: Any, y: Any, weight: Any, batch_size: int | None) -> tuple[Loader, Any]:
-        """A loader of rows with targets that can be compared, and what is asked of these rows."""
+    def _judged_loader(self, x: Any, y: Any, weight: Any, batch_size: int | None) -> Loader:
+        """A loader of rows with targets, once it is known what is asked and that they can be compared."""
         loader = self._evaluation_loader(x, y, weight, batch_size)
         if getattr(x, "drop_last", False):
             self._note("This DataLoader drops its last rows, so they are not evaluated. Pass one with drop_last=False.")
@@ -1191,10 +1192,10 @@ class Trainer:
             look = look_at(self, loader, self._targets, checks=True)
             self.metrics = MetricSet.resolve(self.arguments["metrics"], look.task)
             self._take(look, validates=False)
-        asked = checked_task(self.criterion, self.task, loader)
+        checked_task(self.criterion, self.task, loader)
         self._learn_casts(loader)
         self._note_untrained()
-        return self._sized(loader, batch_size), asked
+        return self._sized(loader, batch_size)
 
     def _sized(self, loader: Loader, asked: int | None) -> Loader:
         """Have data in memory in batches that suit the model, where nobody asked for a number of rows."""
@@ -1252,11 +1253,6 @@ class Trainer:
                 for found in loader.not_finite():
                     self._note(f"{found}. Predictions for such rows are NaN, and labels made of them mean nothing.")
             yield outputs
-
-    def _answered_in(self, form: Any, x: Any, size: int | None, callbacks: Iterable[Callback], verbose: int) -> Any:
-        """Return the answers to all rows in a form, a function of (task, predictions)."""
-        with modes.evaluating(self.model):
-            return joined([self._by_task(outputs, form) for outputs in self._outputs(x, size, callbacks, verbose)])
 
     def _by_task(self, outputs: Any, function: Any) -> Any:
         """Apply a function of (task, predictions) to the outputs, by name where there are several."""
