@@ -13,7 +13,6 @@ from neurokit.data.conversion import Conversion
 from neurokit.data.finite import not_finite_in_batch
 from neurokit.data.memory import InMemoryLoader
 from neurokit.data.sources import Loader
-from neurokit.losses import Criterion
 from neurokit.probe import FirstLook, call
 from neurokit.runtime import floating_dtype
 from neurokit.seeding import preserved_rng
@@ -66,7 +65,7 @@ def look_at(
         if lazy or (plain and (needed or criterion is not None)):
             raise
         return _NOTHING  # the user's own step may never call forward
-    checked_task(criterion, look.task, loader)
+    checked_task(trainer, look.task, loader)
     if checks:
         convert = Conversion(floating_dtype(model), targets, look.casts)
         _check_finite(trainer, loader, batch, convert, names)
@@ -81,16 +80,22 @@ def look_at(
     return look
 
 
-def checked_task(criterion: Criterion | dict[str, Criterion] | None, task: Any, loader: Loader) -> Any:
-    """Check every target in memory; return the task, without ``ignore_index`` where none of them is ignored."""
+def checked_task(trainer: Trainer, task: Any, loader: Loader) -> Any:
+    """Check every target in memory; return the task, without ``ignore_index`` where none of them can be ignored.
+
+    A step of the user's own may ignore rows that the data do not.
+    """
+    criterion = trainer.criterion
     if not isinstance(loader, InMemoryLoader) or criterion is None:
         return task
     if isinstance(criterion, dict):
-        return {
+        checked: Any = {
             name: probe.checked_targets(one, task[name], loader.y[name], f"{loader.target_name}[{name!r}]")
             for name, one in criterion.items()
         }
-    return probe.checked_targets(criterion, task, loader.y, loader.target_name)
+    else:
+        checked = probe.checked_targets(criterion, task, loader.y, loader.target_name)
+    return checked if trainer.is_plain else task
 
 
 def _check_finite(trainer: Trainer, loader: Loader, batch: Batch, convert: Conversion, names: tuple[str, str]) -> None:

@@ -125,9 +125,7 @@ def plan_fit(
         look = look._replace(casts={**held_out.casts, **look.casts})  # training tells the task
     per_epoch = steps_per_epoch or data.train.num_batches
     updates = None if per_epoch is None else -(-per_epoch // trainer.runtime.accumulate)
-    asked = checked_task(trainer.criterion, look.task, data.train)
-    if not trainer.is_plain:
-        asked = look.task  # a step of the user's own may ignore what these data do not
+    asked = checked_task(trainer, look.task, data.train)
     state = TrainingState(seed=seed, epochs=epochs, steps_per_epoch=per_epoch, updates_per_epoch=updates)
     setup = setup_of(trainer, data, reading.targets, look, state, callbacks) if codes else None
     metrics = MetricSet.resolve(trainer.arguments["metrics"], asked)

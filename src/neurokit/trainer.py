@@ -1192,7 +1192,7 @@ class Trainer:
             look = look_at(self, loader, self._targets, checks=True)
             self.metrics = MetricSet.resolve(self.arguments["metrics"], look.task)
             self._take(look, validates=False)
-        checked_task(self.criterion, self.task, loader)
+        checked_task(self, self.task, loader)
         self._learn_casts(loader)
         self._note_untrained()
         return self._sized(loader, batch_size)
