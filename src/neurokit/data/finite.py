@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -110,7 +111,7 @@ def sums_finite(column: Column) -> bool:
     if not values.is_floating_point():
         return True
     wide = torch.promote_types(values.dtype, torch.float32)
-    return bool(torch.isfinite(values.sum(dtype=wide)))
+    return math.isfinite(values.sum(dtype=wide).item())
 
 
 def all_not_finite(columns: Sequence[Column], labels: Sequence[Label], rows: Tensor | None = None) -> list[NotFinite]:
