@@ -103,20 +103,13 @@ def train_epoch(trainer: Trainer, train: Feed, hooks: Hooks) -> dict[str, float]
     return trainer.finish_logs(trainer.means, trainer.metrics)
 
 
-def eval_epoch(trainer: Trainer, loader: Loader, hooks: Hooks, portion: int | None = None) -> dict[str, float]:
-    """Evaluate one pass over the data in eval mode, without gradients; return its means and metrics.
-
-    Args:
-        trainer: Its model is evaluated.
-        loader: The data.
-        hooks: What is called on the way.
-        portion: How many rows of a batch go through the model at once; ``None`` for all.
-    """
+def eval_epoch(trainer: Trainer, loader: Loader, hooks: Hooks) -> dict[str, float]:
+    """Evaluate one pass over the data in eval mode, without gradients; return its means and metrics."""
     means, metrics = trainer.begin_evaluation()
     before, after = hooks.hears("on_test_batch_begin"), hooks.hears("on_test_batch_end")
     running = BatchLogs(means, metrics)
     hooks.fire("on_test_begin", {})
-    with trainer.evaluating(portion):
+    with modes.evaluating(trainer.model), torch.no_grad():
         asleep = [module for module in trainer.model.modules() if not module.training]
         for index, batch in enumerate(placed(trainer, loader)):
             if before:
@@ -132,15 +125,15 @@ def eval_epoch(trainer: Trainer, loader: Loader, hooks: Hooks, portion: int | No
     return logs
 
 
-def predict_batches(trainer: Trainer, loader: Loader, hooks: Hooks, portion: int | None) -> Iterator[Any]:
-    """Yield the model's outputs batch by batch, in eval mode and without gradients; portions as in ``eval_epoch``."""
+def predict_batches(trainer: Trainer, loader: Loader, hooks: Hooks) -> Iterator[Any]:
+    """Yield the model's outputs batch by batch, in eval mode and without gradients."""
     before, after = hooks.hears("on_predict_batch_begin"), hooks.hears("on_predict_batch_end")
     hooks.fire("on_predict_begin", {})
     with closing(loader):
         for index, batch in enumerate(placed(trainer, loader)):
             if before:
                 hooks.fire("on_predict_batch_begin", index, {})
-            with trainer.evaluating(portion):  # a consumer may train between two batches
+            with modes.evaluating(trainer.model), torch.no_grad():  # a consumer may train between two batches
                 outputs = trainer.predict_step(batch)
             if after:
                 hooks.fire("on_predict_batch_end", index, {"outputs": outputs})

@@ -50,7 +50,7 @@ from neurokit.distributed import check_strategy, join, own_device
 from neurokit.distributed.sharding import Sharding, divided, divided_states, shard, whole
 from neurokit.first_look import checked_task, look_at
 from neurokit.history import History
-from neurokit.inference import FEWEST, ROWS, Sizes, fastest_sizes, in_portions
+from neurokit.inference import ROWS, rows_at_once
 from neurokit.layout import channels_last
 from neurokit.losses import Criterion, check_takes_two, make_criterion
 from neurokit.means import RunningMeans
@@ -190,8 +190,7 @@ class Trainer:
         self._said: frozenset[Finding] = frozenset()
         self._codes: set[str] = set()
         self._selections: list[Selection] = []
-        self._sizes: dict[tuple[Any, ...], Sizes] = {}  # for inputs, by shapes and dtypes of two rows
-        self._portion: int | None = None  # rows of a batch that go through the model at once in an evaluation
+        self._rows_at_once: dict[tuple[Any, ...], int] = {}  # of inputs, by shapes and dtypes of two rows
         self._fit_began = self._epoch_began = 0.0
         self._shown: LoopPlan | None = None
         if self.is_plain:
@@ -370,12 +369,12 @@ class Trainer:
             >>> Trainer(nn.Linear(1, 1), loss="mse", metrics=["mae"]).evaluate(x, x).keys()
             dict_keys(['loss', 'mae'])
         """
-        loader, portion = self._judged_loader(x, y, sample_weight, batch_size)
+        loader = self._judged_loader(x, y, sample_weight, batch_size)
         hooks = Hooks([*listed(callbacks), *progress(verbose, loader.num_batches)], self)
         if self.group.is_several and not self.shards:
             loader = dealt_out(loader, self.group.rank, self.group.world)
         with closing(loader):
-            logs = loop.eval_epoch(self, loader, hooks, portion)
+            logs = loop.eval_epoch(self, loader, hooks)
         diverged = not math.isfinite(logs.get("loss", 0.0))
         found = loader.not_finite() if diverged and isinstance(loader, InMemoryLoader) else []
         if found:
@@ -403,10 +402,10 @@ class Trainer:
             >>> [output.predictions.shape for _, output in trainer.answered(torch.ones(4, 1), torch.ones(4, 1))]
             [torch.Size([4, 1])]
         """
-        loader, portion = self._judged_loader(x, y, sample_weight, batch_size)
+        loader = self._judged_loader(x, y, sample_weight, batch_size)
         with closing(loader):
             for batch in loop.placed(self, loader):
-                with self.evaluating(portion):  # a consumer may train between two batches
+                with modes.evaluating(self.model), torch.no_grad():  # a consumer may train between two batches
                     output = self.compute_loss(batch)
                 yield batch, output
         if judged and self._codes and not self.is_fitting:
@@ -579,10 +578,7 @@ class Trainer:
         """
         x = batch.x
         with self.runtime.autocast:
-            if self._portion is not None:
-                outputs = in_portions(self.model, x, self._portion)
-            else:
-                outputs = self.model(*x) if type(x) is tuple else self.model(**x) if type(x) is dict else self.model(x)
+            outputs = self.model(*x) if type(x) is tuple else self.model(**x) if type(x) is dict else self.model(x)
             return score(self.criterion, outputs, batch, self.model.training)
 
     def test_step(self, batch: Batch, metrics: MetricSet) -> Mapping[str, Any]:
@@ -604,8 +600,6 @@ class Trainer:
         """Return the model's outputs for one batch, in their own structure."""
         try:
             with self.runtime.autocast:
-                if self._portion is not None:
-                    return in_portions(self.model, batch.x, self._portion)
                 return call(self.model, batch.x)
         except (RuntimeError, TypeError) as error:
             raise probe.explain_refusal(error, self.model, batch.x)  # noqa: B904  it has its own cause
@@ -976,16 +970,6 @@ class Trainer:
             if direction and any(map(math.isfinite, self.history.history.get(name, ())))
         }
 
-    @contextmanager
-    def evaluating(self, portion: int | None = None) -> Iterator[None]:
-        """Have the model in ``eval()``, without gradients, and asked about so many rows of a batch at once."""
-        before, self._portion = self._portion, portion
-        try:
-            with modes.evaluating(self.model), torch.no_grad():
-                yield
-        finally:
-            self._portion = before
-
     def begin_evaluation(self) -> tuple[RunningMeans, MetricSet]:
         """Fresh means and metrics, so that an evaluation in the middle of an epoch leaves the epoch's own alone."""
         self.runtime.settle()
@@ -1013,7 +997,7 @@ class Trainer:
         if not self.is_plain or self.criterion is None or self.task is None or batch.y is None:
             return []
         batch = self.place(batch)
-        with self.evaluating(), preserved_rng():
+        with modes.evaluating(self.model), torch.no_grad(), preserved_rng():
             outputs = self.predict_step(batch)
         return list(compared(by_name(self.criterion), by_name(self.task), outputs, batch.y))
 
@@ -1199,8 +1183,8 @@ class Trainer:
         how |= {"batch_size": batch_size, "default_batch_size": ROWS, "may_be_empty": may_be_empty}
         return make_loader(x, y, weight, **how)
 
-    def _judged_loader(self, x: Any, y: Any, weight: Any, batch_size: int | None) -> tuple[Loader, int | None]:
-        """A loader of rows with targets, once it is known that they can be compared, and its portion, as ``_sized``."""
+    def _judged_loader(self, x: Any, y: Any, weight: Any, batch_size: int | None) -> Loader:
+        """A loader of rows with targets, once it is known what is asked and that they can be compared."""
         loader = self._evaluation_loader(x, y, weight, batch_size)
         if getattr(x, "drop_last", False):
             self._note("This DataLoader drops its last rows, so they are not evaluated. Pass one with drop_last=False.")
@@ -1213,29 +1197,16 @@ class Trainer:
         self._note_untrained()
         return self._sized(loader, batch_size)
 
-    def _sized(self, loader: Loader, asked: int | None) -> tuple[Loader, int | None]:
-        """Have data in memory in batches that suit the model, where nobody asked for a number of rows.
-
-        Returns:
-            The loader, and how many rows of a batch go through the model at once; ``None`` for all.
-        """
-        portion = None
-        if asked is None and isinstance(loader, InMemoryLoader) and loader.num_rows > FEWEST:
+    def _sized(self, loader: Loader, asked: int | None) -> Loader:
+        """Have data in memory in batches that suit the model, where nobody asked for a number of rows."""
+        if asked is None and isinstance(loader, InMemoryLoader) and loader.num_rows > loader.batch_size:
             few = self.place(loader.rows_at(torch.arange(2))).x
             key = tuple((*one.shape, one.dtype) for one in tensors_in(few))
-            if key not in self._sizes:
+            if key not in self._rows_at_once:
                 with self.runtime.autocast:
-                    self._sizes[key] = fastest_sizes(self.model, few)
-            sizes = self._sizes[key]
-            divides = sizes.portion < sizes.batch and self._asks_itself()
-            portion = sizes.portion if divides else None
-            loader = loader.resized(sizes.batch if divides else sizes.portion)
-        return self._made_on(Store(self.runtime.device, room=0), loader), portion  # one pass: no rows are kept
-
-    def _asks_itself(self) -> bool:
-        """Tell whether it is Trainer's own steps that run the model in an evaluation, and can do so in portions."""
-        steps = ("compute_loss", "test_step", "predict_step")
-        return all(getattr(type(self), name) is getattr(Trainer, name) for name in steps)
+                    self._rows_at_once[key] = rows_at_once(self.model, few)
+            loader = loader.resized(self._rows_at_once[key])
+        return self._made_on(Store(self.runtime.device, room=0), loader)  # one pass is not worth keeping rows for
 
     def _learn_casts(self, loader: Loader) -> None:
         """See how whole numbers are cast whose dtype was not met before."""
@@ -1264,13 +1235,13 @@ class Trainer:
         self._learn_casts(loader)
         if isinstance(loader, InMemoryLoader) and not self._inputs:  # nobody knows yet what a row looks like
             probe.refuse_one_sample(self.model, self.place(loader.peek()).x)
-        loader, portion = self._sized(loader, batch_size)
+        loader = self._sized(loader, batch_size)
         hooks = Hooks([*listed(callbacks), *progress(verbose, loader.num_batches)], self)
         self._note_untrained()
         dealt = loader
         if self.group.is_several and not self.shards:  # where weights are divided, all compute all
             dealt = dealt_out(loader, self.group.rank, self.group.world)
-        outputs = self._watched(loop.predict_batches(self, dealt, hooks, portion), dealt)
+        outputs = self._watched(loop.predict_batches(self, dealt, hooks), dealt)
         return outputs if dealt is loader else reduction.in_turn(self.group, outputs, loader)
 
     def _watched(self, batches: Iterator[Any], loader: Loader) -> Iterator[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -111,7 +110,7 @@ def sums_finite(column: Column) -> bool:
     if not values.is_floating_point():
         return True
     wide = torch.promote_types(values.dtype, torch.float32)
-    return math.isfinite(values.sum(dtype=wide).item())
+    return bool(torch.isfinite(values.sum(dtype=wide)))
 
 
 def all_not_finite(columns: Sequence[Column], labels: Sequence[Label], rows: Tensor | None = None) -> list[NotFinite]:
