@@ -384,6 +384,40 @@ def test_predictions_of_a_loader_that_shuffles_are_refused():
     assert trainer().predict(DataLoader(TensorDataset(TX), 8)).shape == (ROWS, 3)
 
 
+class Noting(nn.Linear):
+    """Notes how many rows went through it at once."""
+
+    def __init__(self) -> None:
+        super().__init__(3, 3)
+        self.seen: list[int] = []
+
+    def forward(self, x):
+        self.seen.append(len(x))
+        return super().forward(x)
+
+
+@pytest.mark.parametrize(("drops", "sizes"), [(False, [8, 8, 8, 1]), (True, [8, 8, 8])])
+def test_the_batches_of_a_loader_are_what_is_evaluated(drops, sizes):
+    one = trainer(Noting)
+    found = one.evaluate(DataLoader(TensorDataset(TX, TY), 8, drop_last=drops))
+    assert one.model.seen[1:] == sizes  # the first look takes a batch
+    assert found == pytest.approx(one.evaluate(TX[: sum(sizes)], TY[: sum(sizes)]))
+    one.model.seen.clear()
+    assert one.predict(DataLoader(TensorDataset(TX), 8)).shape == (ROWS, 3)
+    assert one.model.seen[-4:] == [8, 8, 8, 1]  # two more asked what a row looks like
+
+
+def test_no_row_goes_alone_where_nobody_says_how_many():
+    class Squeezed(nn.Linear):
+        def forward(self, x):
+            return super().forward(x).squeeze()  # one row alone would lose its axis
+
+    one = trainer(lambda: Squeezed(3, 1), loss="mse", metrics=["mae"])
+    x = torch.randn(4097, 3)
+    assert one.predict(x).shape == (4097,)
+    assert one.evaluate(x, one.predict(x))["mae"] == pytest.approx(0, abs=1e-6)
+
+
 def test_iterators_that_end_are_told_from_those_that_do_not():
     batches = [(TX[:8], TY[:8])]
     one = fit(itertools.repeat(batches[0], 3), epochs=1)

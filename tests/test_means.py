@@ -80,6 +80,13 @@ def test_a_resumed_epoch_ends_with_the_same_bits():
     assert resumed.compute() == means(*steps).compute()
 
 
+def test_a_number_counts_as_it_was_when_it_was_noted():
+    running, loss, weight = RunningMeans(torch.device("cpu")), torch.tensor(1.0), torch.tensor(2)
+    for value, count in ((1.0, 2), (4.0, 1)):
+        running.add(logged(weight.fill_(count), loss=loss.fill_(value)), rows=1)
+    assert running.compute() == {"loss": 2.0}
+
+
 @pytest.mark.parametrize(
     ("logs", "error", "message"),
     [

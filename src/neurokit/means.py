@@ -51,10 +51,14 @@ class RunningMeans:
         """
         if not (self._steps or self._values):
             _check_logs(logs)
-        detached = {
-            name: value.detach() if getattr(value, "requires_grad", False) else value for name, value in logs.items()
-        }
-        self._steps.append((detached, getattr(logs, "weights", {}), rows))
+        notes: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
+        for note, numbers in zip(notes, (logs, getattr(logs, "weights", {})), strict=True):
+            for name, number in numbers.items():
+                if getattr(number, "is_cpu", False) and not number.ndim:
+                    note[name] = number.tolist()  # nothing waits, and no tensor stays among the next step's activations
+                else:
+                    note[name] = number.detach() if getattr(number, "requires_grad", False) else number
+        self._steps.append((*notes, rows))
         if len(self._steps) == _CHUNK:
             self._fold()
 

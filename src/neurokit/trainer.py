@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.utils.data import DataLoader
 
 from neurokit import checkpoint, diagnostics, loop, modes, probe, reduction, saved_state, shared_fit
 from neurokit.arguments import (
@@ -1195,11 +1196,12 @@ class Trainer:
         checked_task(self, self.task, loader)
         self._learn_casts(loader)
         self._note_untrained()
-        return self._sized(loader, batch_size)
+        return self._sized(loader, x, batch_size)
 
-    def _sized(self, loader: Loader, asked: int | None) -> Loader:
-        """Have data in memory in batches that suit the model, where nobody asked for a number of rows."""
-        if asked is None and isinstance(loader, InMemoryLoader) and loader.num_rows > loader.batch_size:
+    def _sized(self, loader: Loader, x: Any, batch_size: int | None) -> Loader:
+        """Have data in memory in batches that suit the model, where neither user nor DataLoader gives their size."""
+        given = batch_size is not None or isinstance(x, DataLoader)
+        if not given and isinstance(loader, InMemoryLoader) and loader.num_rows > loader.batch_size:
             few = self.place(loader.rows_at(torch.arange(2))).x
             key = tuple((*one.shape, one.dtype) for one in tensors_in(few))
             if key not in self._rows_at_once:
@@ -1235,7 +1237,7 @@ class Trainer:
         self._learn_casts(loader)
         if isinstance(loader, InMemoryLoader) and not self._inputs:  # nobody knows yet what a row looks like
             probe.refuse_one_sample(self.model, self.place(loader.peek()).x)
-        loader = self._sized(loader, batch_size)
+        loader = self._sized(loader, x, batch_size)
         hooks = Hooks([*listed(callbacks), *progress(verbose, loader.num_batches)], self)
         self._note_untrained()
         dealt = loader

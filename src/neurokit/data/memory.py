@@ -95,8 +95,8 @@ class InMemoryLoader:
         return self._over_the_same(rows=chosen, shuffle=shuffle, join_lone_row=join_lone_row)
 
     def resized(self, batch_size: int) -> InMemoryLoader:
-        """Return a loader over the same rows in their order, so many at a time, sharing the columns."""
-        return self._over_the_same(batch_size=batch_size)
+        """Return a loader over the same rows in their order, so many at a time and none alone, sharing the columns."""
+        return self._over_the_same(batch_size=batch_size, join_lone_row=True)
 
     def _over_the_same(self, **changes: Any) -> InMemoryLoader:
         kept = {name: getattr(self, name) for name in ("batch_size", "seed", "rows", "labels", "target_name")}
