@@ -10,7 +10,16 @@ import pytest
 import scipy.sparse
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, Dataset, IterableDataset, Subset, TensorDataset, WeightedRandomSampler
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    SequentialSampler,
+    Subset,
+    TensorDataset,
+    WeightedRandomSampler,
+)
 
 import neurokit as nk
 from neurokit import Trainer
@@ -405,6 +414,15 @@ def test_the_batches_of_a_loader_are_what_is_evaluated(drops, sizes):
     one.model.seen.clear()
     assert one.predict(DataLoader(TensorDataset(TX), 8)).shape == (ROWS, 3)
     assert one.model.seen[-4:] == [8, 8, 8, 1]  # two more asked what a row looks like
+
+
+@pytest.mark.parametrize("data", [TensorDataset(TX, TY), Rows()], ids=["tensors", "rows"])
+def test_a_batch_sampler_that_drops_rows_is_told_as_a_loader_that_does(data, caplog):
+    loader = DataLoader(data, batch_sampler=BatchSampler(SequentialSampler(data), 8, drop_last=True))
+    with pytest.raises(ValueError, match="drops its last rows"):
+        trainer().predict(loader)
+    assert trainer().evaluate(loader) == pytest.approx(trainer().evaluate(TX[:24], TY[:24]))
+    assert "drops its last rows, so they are not evaluated" in caplog.text
 
 
 def test_no_row_goes_alone_where_nobody_says_how_many():

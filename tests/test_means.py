@@ -80,6 +80,11 @@ def test_a_resumed_epoch_ends_with_the_same_bits():
     assert resumed.compute() == means(*steps).compute()
 
 
+def test_of_a_complex_number_the_real_part_counts():
+    with pytest.warns(UserWarning, match="discards the imaginary part"):
+        assert means(({"phase": torch.tensor(1.5 + 2j)}, 1)).compute() == {"phase": 1.5}
+
+
 def test_a_number_counts_as_it_was_when_it_was_noted():
     running, loss, weight = RunningMeans(torch.device("cpu")), torch.tensor(1.0), torch.tensor(2)
     for value, count in ((1.0, 2), (4.0, 1)):

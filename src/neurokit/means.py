@@ -43,7 +43,7 @@ class RunningMeans:
         self._last: tuple[str, ...] = ()  # what the step logged that was folded last
 
     def add(self, logs: Mapping[str, Any], rows: int) -> None:
-        """Note what one step logged over a batch of ``rows`` rows.
+        """Note what one step logged over a batch of ``rows`` rows. Scalars on the CPU are read at once.
 
         Raises:
             TypeError: If these are no values by name.
@@ -51,11 +51,12 @@ class RunningMeans:
         """
         if not (self._steps or self._values):
             _check_logs(logs)
+        reads = self.device.type == "cpu"  # elsewhere a copy to the CPU may be under way still
         notes: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
         for note, numbers in zip(notes, (logs, getattr(logs, "weights", {})), strict=True):
             for name, number in numbers.items():
-                if getattr(number, "is_cpu", False) and not number.ndim:
-                    note[name] = number.tolist()  # nothing waits, and no tensor stays among the next step's activations
+                if reads and type(number) is Tensor and number.is_cpu and not number.ndim and not number.is_complex():
+                    note[name] = number.tolist()  # kept, it would lie among the next step's activations
                 else:
                     note[name] = number.detach() if getattr(number, "requires_grad", False) else number
         self._steps.append((*notes, rows))

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.utils.data import DataLoader
 
 from neurokit import checkpoint, diagnostics, loop, modes, probe, reduction, saved_state, shared_fit
 from neurokit.arguments import (
@@ -40,7 +39,7 @@ from neurokit.data.gathering import Store
 from neurokit.data.inputs import Known, restored_inputs
 from neurokit.data.memory import InMemoryLoader
 from neurokit.data.sharing import dealt_out
-from neurokit.data.sources import Loader, has_batches, make_loader, refuse_other_rows
+from neurokit.data.sources import Loader, drops_rows, has_batches, make_loader, refuse_other_rows
 from neurokit.data.targets import Targets, classes_by_name, take_classes
 from neurokit.data.training import Reading
 from neurokit.devices import select_device
@@ -356,7 +355,8 @@ class Trainer:
         Args:
             x: As in ``fit``.
             y: As in ``fit``.
-            batch_size: Rows at a time; when ``None``, as many as suit the model for data in memory (32 to 4,096).
+            batch_size: Rows at a time; when ``None``, those of a ``DataLoader``, and of data in memory as many as suit
+                the model (32 to 4,096, and one more where the last would be alone).
             sample_weight: One weight per row.
             callbacks: Their ``on_test_...`` hooks are called.
             verbose: 1 shows a progress bar.
@@ -422,7 +422,8 @@ class Trainer:
 
         Args:
             x: As in ``fit``; targets that come with it are left alone.
-            batch_size: Rows at a time; when ``None``, as many as suit the model for data in memory (32 to 4,096).
+            batch_size: Rows at a time; when ``None``, those of a ``DataLoader``, and of data in memory as many as suit
+                the model (32 to 4,096, and one more where the last would be alone).
             callbacks: Their ``on_predict_...`` hooks are called.
             verbose: 1 shows a progress bar.
 
@@ -1187,7 +1188,7 @@ class Trainer:
     def _judged_loader(self, x: Any, y: Any, weight: Any, batch_size: int | None) -> Loader:
         """A loader of rows with targets, once it is known what is asked and that they can be compared."""
         loader = self._evaluation_loader(x, y, weight, batch_size)
-        if getattr(x, "drop_last", False):
+        if drops_rows(x):
             self._note("This DataLoader drops its last rows, so they are not evaluated. Pass one with drop_last=False.")
         if self.task is None or probe.has_lazy_parameters(self.model):
             look = look_at(self, loader, self._targets, checks=True)
@@ -1199,8 +1200,8 @@ class Trainer:
         return self._sized(loader, x, batch_size)
 
     def _sized(self, loader: Loader, x: Any, batch_size: int | None) -> Loader:
-        """Have data in memory in batches that suit the model, where neither user nor DataLoader gives their size."""
-        given = batch_size is not None or isinstance(x, DataLoader)
+        """Have data in memory in batches that suit the model, where neither user nor DataLoader says how many rows."""
+        given = batch_size is not None or has_batches(x)
         if not given and isinstance(loader, InMemoryLoader) and loader.num_rows > loader.batch_size:
             few = self.place(loader.rows_at(torch.arange(2))).x
             key = tuple((*one.shape, one.dtype) for one in tensors_in(few))

@@ -60,6 +60,12 @@ def test_a_lone_last_row_joins_the_batch_before_it(count, size, sizes):
     assert loader.joins is (sum(sizes) != count or sizes[-1] > size)
 
 
+def test_in_another_size_no_last_row_is_alone():
+    loader = InMemoryLoader(torch.arange(9), batch_size=3).resized(4)
+    assert [batch.x.tolist() for batch in loader.batches()] == [[0, 1, 2, 3], [4, 5, 6, 7, 8]]
+    assert [loader.bounds(index) for index in range(loader.num_batches)] == [(0, 4), (4, 9)]
+
+
 def test_incomplete_batches_can_be_left_out():
     loader = InMemoryLoader(X, Y, batch_size=20, shuffle=True, seed=3, drop_last=True)
     assert rows(loader.batches(1)) == in_order(order(50, 3, 1), 20)[:2]

@@ -197,13 +197,18 @@ def _refuse_no_data(x: Any, name: str) -> None:
 
 def refuse_other_rows(x: Any, loader: Loader) -> None:
     """Refuse a loader whose predictions would not be one for each row of its data, in their order."""
-    if getattr(x, "drop_last", False):
+    if drops_rows(x):
         raise ValueError("This DataLoader drops its last rows, and each row has a prediction. Pass drop_last=False.")
     if not loader.in_order:
         raise ValueError(
             "This DataLoader shuffles, so predictions would not be in the order of its data. "
             "Pass one with shuffle=False. [shuffled-prediction]"
         )
+
+
+def drops_rows(x: Any) -> bool:
+    """Tell whether a ``DataLoader``, or its batch sampler, leaves out a last batch that is not full."""
+    return getattr(x, "drop_last", False) or getattr(getattr(x, "batch_sampler", None), "drop_last", False)
 
 
 def refuse_endless(x: Any, name: str) -> None:
