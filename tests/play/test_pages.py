@@ -231,18 +231,21 @@ def test_pages_work_embedded_and_take_height_and_scheme_from_there(opened: Any, 
     )
     page = opened("embedding.html", how, color_scheme="light")
     inside = page.frames[1:]
+    often = 50  # ms: a frame below the window is a stranger by file:, and gets no animation frames
     for frame in inside:
-        frame.wait_for_function("document.documentElement.dataset.theme === 'dark' && window.sim")
+        frame.wait_for_function("document.documentElement.dataset.theme === 'dark' && window.sim", polling=often)
     assert len(inside) == 3
     for frame, element in zip(inside, page.locator("iframe").all(), strict=True):
-        frame.wait_for_function("document.documentElement.scrollHeight <= innerHeight")  # nothing to scroll inside
+        frame.wait_for_function("document.documentElement.scrollHeight <= innerHeight", polling=often)  # no scrolling
         assert 600 < element.bounding_box()["height"] < 2200
         assert frame.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(19, 20, 22)"
         assert not frame.locator("h1").is_visible()  # the page around it has the title
     inside[2].click("#step")
     assert inside[2].evaluate("sim.state().done") == "zero"
     page.evaluate("document.body.dataset.theme = 'auto'")
-    inside[0].wait_for_function("getComputedStyle(document.body).backgroundColor === 'rgb(255, 255, 255)'")
+    inside[0].wait_for_function(
+        "getComputedStyle(document.body).backgroundColor === 'rgb(255, 255, 255)'", polling=often
+    )
 
 
 def test_the_folder_holds_p5_and_its_licence(site: Path) -> None:
